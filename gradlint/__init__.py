@@ -1,0 +1,3 @@
+"""gradlint: a linter for gradients."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,88 @@
+"""Training loops: the ordered record of what a loop does with gradients."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gradlint.network.graph import Framework, Network, Node
+from gradlint.network.origin import Origin
+from gradlint.network.parameters import Parameter
+
+
+class EventKind(enum.StrEnum):
+    """What happens at one point of a training loop."""
+
+    ZERO_GRAD = "zero_grad"
+    FORWARD = "forward"
+    LOSS = "loss"
+    BACKWARD = "backward"
+    UNSCALE = "unscale"
+    CLIP = "clip"
+    STEP = "step"
+    UPDATE_SCALER = "update_scaler"
+    SCHEDULE = "schedule"
+    LOOP_START = "loop_start"
+    LOOP_END = "loop_end"
+    COMPILE = "compile"
+    FIT = "fit"
+
+
+@dataclass(slots=True, eq=False)
+class Optimizer:
+    """An optimizer as it was built.
+
+    `name` is the framework's class name ("SGD", "Adam", "RMSprop"). `parameters` is None when it is not
+    known which ones it holds. `clipping` is how it clips by itself ("clipnorm", "global_clipnorm",
+    "clipvalue", ...) or empty. Numbers that are not known are None.
+    """
+
+    name: str
+    learning_rate: float | None = None
+    parameters: tuple[Parameter, ...] | None = None
+    clipping: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Event:
+    """One thing that happens, in order.
+
+    `node` is the tensor concerned (the loss that is backpropagated, the output of a forward pass).
+    `conditional` is true when it happens under a condition that is not known (gradient accumulation).
+    `details` holds what is special to a kind: BACKWARD `scaled`, `retain_graph`; CLIP `method` ("norm",
+    "value", "manual"), `limit`; STEP `scaled`; FORWARD `grad` (false under no_grad).
+    """
+
+    kind: EventKind
+    origin: Origin | None = None
+    optimizer: Optimizer | None = None
+    node: Node | None = None
+    conditional: bool = False
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class TrainingLoop:
+    """One loop (or one call of `fit`) that trains.
+
+    `events` are in the order in which they happen in one iteration, framed by LOOP_START and LOOP_END for
+    each loop entered. `complete` means that everything between was followed, so that the absence of an
+    event is known. `optimizers` and `networks` are those that take part.
+    """
+
+    framework: Framework
+    events: tuple[Event, ...]
+    optimizers: tuple[Optimizer, ...] = ()
+    networks: tuple[Network, ...] = ()
+    origin: Origin | None = None
+    complete: bool = True
+    epochs: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def events_of(self, *kinds: EventKind) -> tuple[Event, ...]:
+        """The events of these kinds, in order."""
+        return tuple(event for event in self.events if event.kind in kinds)
