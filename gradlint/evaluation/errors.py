@@ -1,0 +1,30 @@
+"""Exceptions that travel through evaluation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class CallError(Exception):
+    """An expression given to build a network cannot be evaluated; the text says why, for the user."""
+
+
+class Raised(Exception):
+    """The analysed program raises: `type_name` is the exception's class name, `value` the exception object."""
+
+    def __init__(self, type_name: str, message: str = "", value: Any = None) -> None:
+        super().__init__(f"{type_name}: {message}" if message else type_name)
+        self.type_name = type_name
+        self.message = message
+        self.value = value
+
+
+class ShapeMismatch(Raised):
+    """The analysed program would raise because shapes do not fit; another input size may."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("RuntimeError", message)
+
+
+class BudgetExceeded(Exception):
+    """A limit on steps, nodes or depth was reached; the text says which."""
