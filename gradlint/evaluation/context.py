@@ -16,6 +16,8 @@ class Context(Protocol):
     """Whether modules are evaluated in training mode."""
     gradients: bool
     """False inside `torch.no_grad()` and the like."""
+    tables: dict[str, Any]
+    """State that framework tables keep while one file is evaluated, by framework (layer names given, data format)."""
 
     def origin(self) -> Origin:
         """Where the call in progress was made."""
