@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from gradlint.network.origin import Origin
@@ -23,7 +23,9 @@ class Distribution:
     `scheme` is the lower-case name of the scheme that chose the scale: "he", "xavier", "lecun", "torch"
     (a * sqrt(5) He-uniform default), "keras" (Glorot default), "orthogonal", "explicit" (a literal scale),
     "constant", "unknown". `text` is how the user's source writes it. `explicit` is true when user code chose
-    it, and `origin` is then where.
+    it, and `origin` is then where. `parts` are later draws that overwrote only some of the entries, each with its
+    window (axis, start, stop), or None where it is not known which entries (the forget bias of an LSTM, say);
+    mean and std are those of the others.
     """
 
     family: Family
@@ -34,6 +36,7 @@ class Distribution:
     text: str = ""
     explicit: bool = False
     origin: Origin | None = None
+    parts: tuple[tuple[tuple[int, int, int] | None, Distribution], ...] = ()
 
     @property
     def variance(self) -> float:
@@ -63,10 +66,6 @@ class Parameter:
     `shape` is the framework's own (torch: (out, in, ...); Keras: (..., in, out)); None while unknown.
     `assumed` marks a shape that rests on assumed widths. Buffers are not parameters, but Keras's
     non-trainable weights are (`trainable` false).
-
-    `windows` are the parts that were overwritten since the last initialization of the whole, each as
-    ((axis, start, stop), distribution), the former None where it is not known which part;
-    `distribution` is then that of all entries together.
     """
 
     shape: tuple[int, ...] | None
@@ -77,7 +76,6 @@ class Parameter:
     origin: Origin | None = None
     assumed: bool = False
     history: list[Distribution] = field(default_factory=list)
-    windows: list[tuple[tuple[int, int, int] | None, Distribution]] = field(default_factory=list)
 
     @property
     def size(self) -> int | None:
@@ -88,27 +86,3 @@ class Parameter:
         """Overwrite the entries with a fresh draw; what was there before is kept in `history`."""
         self.history.append(self.distribution)
         self.distribution = distribution
-        self.windows = []
-
-    def initialize_part(self, window: tuple[int, int, int] | None, distribution: Distribution) -> None:
-        """Overwrite the entries of one window (axis, start, stop) with a fresh draw."""
-        self.history.append(self.distribution)
-        self.windows = [*self.windows, (window, distribution)]
-        if window is None or self.shape is None or not self.shape[window[0]]:
-            self.distribution = UNKNOWN
-            return
-        axis, start, stop = window
-        self.distribution = _mixture(self.distribution, distribution, (stop - start) / self.shape[axis])
-
-
-def _mixture(rest: Distribution, part: Distribution, share: float) -> Distribution:
-    """The distribution of an entry that is of `part` with probability `share`, else of `rest`; moments are exact."""
-    if share >= 1 or (rest.family, rest.mean, rest.std) == (part.family, part.mean, part.std):
-        return part
-    if not (rest.known and part.known):
-        return UNKNOWN
-    mean = (1 - share) * rest.mean + share * part.mean
-    square = (1 - share) * rest.mean_square + share * part.mean_square
-    main = rest if share < 0.5 else part
-    family = "unknown" if main.family == "constant" else main.family
-    return replace(main, family=family, mean=mean, std=math.sqrt(max(square - mean * mean, 0.0)))
