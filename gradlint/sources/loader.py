@@ -1,0 +1,126 @@
+"""Files that other files import: found inside the project, read once per run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from gradlint.sources.source import SourceFile, load
+
+PROJECT_MARKERS = frozenset({"pyproject.toml", "setup.py", "setup.cfg", ".git", ".hg", "requirements.txt"})
+"""A folder that holds one of these is the root of a project."""
+
+LIBRARY_FOLDERS = frozenset({"site-packages", "dist-packages"})
+"""Folders whose members are projects of their own."""
+
+_INIT = "__init__.py"
+
+
+class SourceLoader:
+    """Finds and reads the project's own modules. One per run; it keeps every file that it has read.
+
+    `names` says how the user calls a file, by its real path; a file that is not among them goes by its
+    path relative to the working folder where it lies inside, else by its full path.
+    """
+
+    def __init__(self, names: Mapping[Path, str] | None = None) -> None:
+        self._names = dict(names or {})
+        self._sources: dict[str, SourceFile | None] = {}
+        self._folders: dict[str, frozenset[str]] = {}
+        self._roots: dict[str, tuple[str, ...]] = {}
+        self._modules: dict[tuple[str, str, int], Path | None] = {}
+
+    def load(self, path: Path) -> SourceFile | None:
+        """The file at `path`, or None where it cannot be read."""
+        real = os.path.realpath(path)
+        if real not in self._sources:
+            try:
+                self._sources[real] = load(path, self._name(Path(real)))
+            except OSError:
+                self._sources[real] = None
+        return self._sources[real]
+
+    def add(self, source: SourceFile) -> None:
+        """Make `source` the file that `load` gives for its path."""
+        if source.path is not None:
+            self._sources[os.path.realpath(source.path)] = source
+
+    def _name(self, real: Path) -> str:
+        if real in self._names:
+            return self._names[real]
+        relative = os.path.relpath(real)
+        return str(real) if relative.startswith(os.pardir) else relative
+
+    def find_module(self, from_path: Path, dotted: str, level: int) -> Path | None:
+        """The file of the module that `from_path` imports as `dotted`, or None when the project has none.
+
+        `level` counts the leading dots of a relative import. `dotted` may be empty then, which means the
+        package itself.
+        """
+        folder = os.path.dirname(os.path.abspath(from_path))
+        key = (folder, dotted, level)
+        if key not in self._modules:
+            self._modules[key] = self._search(folder, dotted, level)
+        return self._modules[key]
+
+    def _search(self, folder: str, dotted: str, level: int) -> Path | None:
+        parts = dotted.split(".") if dotted else []
+        if level:
+            project = self._search_roots(folder)[2]
+            for _ in range(level - 1):
+                folder = os.path.dirname(folder)
+            return self._module_in(folder, parts) if _within(folder, project) else None
+        for root in self._search_roots(folder):
+            if os.path.basename(root) in LIBRARY_FOLDERS and not _within(folder, os.path.join(root, parts[0])):
+                continue
+            found = self._module_in(root, parts)
+            if found is not None:
+                return found
+        return None
+
+    def _search_roots(self, folder: str) -> tuple[str, ...]:
+        """Where an absolute import is looked for: beside the file, above its package, in the project, in its `src`."""
+        if folder not in self._roots:
+            top = folder
+            while _INIT in self._members(top):
+                top = os.path.dirname(top)
+            project = self._project(top)
+            self._roots[folder] = tuple(dict.fromkeys((folder, top, project, os.path.join(project, "src"))))
+        return self._roots[folder]
+
+    def _project(self, folder: str) -> str:
+        """The nearest folder at or above `folder` that is the root of a project; `folder` itself without one."""
+        current = folder
+        while True:
+            if not PROJECT_MARKERS.isdisjoint(self._members(current)):
+                return current
+            parent = os.path.dirname(current)
+            if parent == current:
+                return folder
+            current = parent
+
+    def _module_in(self, folder: str, parts: list[str]) -> Path | None:
+        for part in parts[:-1]:
+            if part not in self._members(folder):
+                return None
+            folder = os.path.join(folder, part)
+        if not parts:
+            return Path(folder, _INIT) if _INIT in self._members(folder) else None
+        last = parts[-1]
+        members = self._members(folder)
+        if last in members and _INIT in self._members(os.path.join(folder, last)):
+            return Path(folder, last, _INIT)
+        return Path(folder, f"{last}.py") if f"{last}.py" in members else None
+
+    def _members(self, folder: str) -> frozenset[str]:
+        if folder not in self._folders:
+            try:
+                self._folders[folder] = frozenset(os.listdir(folder))
+            except OSError:
+                self._folders[folder] = frozenset()
+        return self._folders[folder]
+
+
+def _within(folder: str, root: str) -> bool:
+    return folder == root or folder.startswith(root.rstrip(os.sep) + os.sep)
