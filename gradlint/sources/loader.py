@@ -67,7 +67,7 @@ class SourceLoader:
     def _search(self, folder: str, dotted: str, level: int) -> Path | None:
         parts = dotted.split(".") if dotted else []
         if level:
-            project = self._search_roots(folder)[2]
+            project = self._project(self._top(folder))
             for _ in range(level - 1):
                 folder = os.path.dirname(folder)
             return self._module_in(folder, parts) if _within(folder, project) else None
@@ -82,12 +82,16 @@ class SourceLoader:
     def _search_roots(self, folder: str) -> tuple[str, ...]:
         """Where an absolute import is looked for: beside the file, above its package, in the project, in its `src`."""
         if folder not in self._roots:
-            top = folder
-            while _INIT in self._members(top):
-                top = os.path.dirname(top)
+            top = self._top(folder)
             project = self._project(top)
             self._roots[folder] = tuple(dict.fromkeys((folder, top, project, os.path.join(project, "src"))))
         return self._roots[folder]
+
+    def _top(self, folder: str) -> str:
+        """The folder that holds the outermost package around `folder`; `folder` itself when it is no package."""
+        while _INIT in self._members(folder) and os.path.dirname(folder) != folder:
+            folder = os.path.dirname(folder)
+        return folder
 
     def _project(self, folder: str) -> str:
         """The nearest folder at or above `folder` that is the root of a project; `folder` itself without one."""
