@@ -8,6 +8,7 @@ import warnings
 import libcst
 
 from gradlint.sources.errors import SourceError
+from gradlint.sources.nesting import check_nesting
 
 _ONLY_AST = 0x400
 _TOP_LEVEL_AWAIT = 0x2000
@@ -22,6 +23,7 @@ def parse(text: str) -> libcst.Module:
     Raises:
         SourceError: `text` is no Python.
     """
+    check_nesting(text)
     enabled = gc.isenabled()
     gc.disable()
     try:
