@@ -1,0 +1,113 @@
+"""Layers as trees: the sub-layers and parameters of a torch module or a Keras layer, found in its attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradlint.evaluation.values import Class, Instance, Tensor, Value
+from gradlint.network import Kind, Parameter
+
+_ROOTS = frozenset({"torch.nn.Module", "keras.Layer"})
+
+
+def is_layer(value: Value) -> bool:
+    """Whether `value` is a torch module or a Keras layer.
+
+    An object whose class has an ancestor that is not known counts as one if it has a `forward` or `call`.
+    """
+    if not isinstance(value, Instance):
+        return False
+    opaque = False
+    for cls in value.cls.mro:
+        if not isinstance(cls, Class):
+            opaque = True
+        elif cls.name in _ROOTS and cls.syntax is None:
+            return True
+    return opaque and any(bool(value.cls.find(name)) for name in ("forward", "call"))
+
+
+def is_parameter(value: Value) -> bool:
+    """Whether `value` is a parameter itself, which is registered on assignment, and not a view of one."""
+    return (
+        isinstance(value, Tensor)
+        and value.parameter is not None
+        and value.node.kind is Kind.PARAMETER
+        and not value.partial
+    )
+
+
+def children(instance: Instance) -> dict[str, Instance]:
+    """The sub-layers of a layer by name, in the order of registration; a shared one under each of its names.
+
+    `hidden["children"]` takes the place of the attributes where a framework keeps its own list.
+    """
+    own: dict[str, Instance] | None = instance.hidden.get("children")
+    if own is not None:
+        return own
+    if not instance.cls.derives_from("keras.Layer"):
+        return {
+            name: value for name, value in instance.attrs.items() if isinstance(value, Instance) and is_layer(value)
+        }
+    return {name: layer for key, value in instance.attrs.items() for name, layer in _tracked(key, value, 4)}
+
+
+def _tracked(name: str, value: Value, depth: int) -> Iterator[tuple[str, Instance]]:
+    """The layers that Keras tracks in an attribute: itself, or inside lists, tuples and dicts."""
+    if isinstance(value, Instance):
+        if is_layer(value):
+            yield name, value
+        return
+    if depth and isinstance(value, (list, tuple, dict)):
+        entries = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in entries:
+            yield from _tracked(f"{name}.{key}", item, depth - 1)
+
+
+def own_parameter_tensors(instance: Instance) -> dict[str, Tensor]:
+    """The parameters of a layer without those of its sub-layers, as tensors.
+
+    `hidden["parameters"]` takes the place of the attributes; `hidden["weights"]` (Keras's `add_weight`) adds to them.
+    """
+    own: dict[str, Tensor] | None = instance.hidden.get("parameters")
+    if own is not None:
+        return own
+    added: dict[str, Tensor] = instance.hidden.get("weights", {})
+    return {**added, **{name: value for name, value in instance.attrs.items() if is_parameter(value)}}
+
+
+def own_parameters(instance: Instance) -> dict[str, Parameter]:
+    """The parameters of a layer without those of its sub-layers, by name."""
+    return {
+        name: tensor.parameter
+        for name, tensor in own_parameter_tensors(instance).items()
+        if tensor.parameter is not None
+    }
+
+
+def named_modules(instance: Instance, prefix: str = "") -> Iterator[tuple[str, Instance]]:
+    """The layer and all layers below it with their dotted paths, parents first, each layer once."""
+    seen: set[int] = set()
+    stack = [(prefix, instance)]
+    while stack:
+        path, layer = stack.pop()
+        if id(layer) in seen:
+            continue
+        seen.add(id(layer))
+        yield path, layer
+        below = [(f"{path}.{name}" if path else name, child) for name, child in children(layer).items()]
+        stack.extend(reversed(below))
+
+
+def named_parameters(instance: Instance, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    """The parameters of a layer and of all layers below it with their dotted names, each parameter once."""
+    seen: set[int] = set()
+    for path, layer in named_modules(instance, prefix):
+        for name, tensor in own_parameter_tensors(layer).items():
+            if id(tensor.parameter) not in seen:
+                seen.add(id(tensor.parameter))
+                yield (f"{path}.{name}" if path else name), tensor
+
+
+def all_parameters(instance: Instance) -> list[Parameter]:
+    """The parameters of a layer and of all layers below it, each once."""
+    return [tensor.parameter for _, tensor in named_parameters(instance) if tensor.parameter is not None]
