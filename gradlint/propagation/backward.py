@@ -1,0 +1,227 @@
+"""Gradient statistics going back: one rule for each kind of node, from its output to its inputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+from gradlint.network import Kind, Node
+from gradlint.propagation import attention, matmul, normalization, pooling, recurrent
+from gradlint.propagation.context import Context, NotModelled, Weights, describe
+from gradlint.propagation.finite_width import after_function, after_weights
+from gradlint.propagation.forward import correlation, dropout_rate, fan_in
+from gradlint.propagation.functions import key_of
+from gradlint.propagation.geometry import broadcast, entries, taps
+from gradlint.propagation.moments import moments
+from gradlint.propagation.signal import Gradient
+
+Rule = Callable[[Node, Gradient, Context], list[Gradient]]
+NONE = Gradient(-math.inf)
+
+
+def linear(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
+    """W^T g: the squared L2 norm grows by fan-in times weight variance."""
+    return [_transposed(node, gradient, float(fan_in(node)), context)]
+
+
+def convolution(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
+    """The same with the taps that fall inside the input."""
+    return [_transposed(node, gradient, fan_in(node) * taps(node), context)]
+
+
+def _transposed(node: Node, gradient: Gradient, fan: float, context: Context) -> Gradient:
+    weights: Weights = context.weights(node, fan)
+    if weights.family == "identity":
+        return gradient.times(weights.gain**2)
+    factor = fan * weights.variance
+    units = 0.0
+    if weights.mean:
+        outputs = entries(node) * fan_in(node) / max(entries(node.inputs[0]), 1) if node.shape else 1.0
+        width = _units_out(node) or max(outputs, 1.0)
+        pull = fan * weights.mean**2 * (1.0 + (width - 1.0) * max(gradient.units, 0.0))
+        units = pull / (factor + pull) if factor + pull > 0.0 else 0.0
+        factor += pull
+    return after_weights(node, gradient.times(factor)._replace(units=units), weights, context)
+
+
+def _units_out(node: Node) -> float:
+    value = node.get("out_features", node.get("out_channels"))
+    return float(value) if isinstance(value, (int, float)) else 0.0
+
+
+def activation(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
+    """phi'(z) g, where pooling may have chosen the entries."""
+    signal = context.signal(node.inputs[0])
+    special = attention.SOFTMAX_LIKE_BACK.get(node.get("function"))
+    if special is not None:
+        return [special(node, signal, gradient)]
+    key = key_of(node)
+    if key is None:
+        raise NotModelled(f"the derivative of {describe(node)} is not known")
+    mean, variance = gradient.selected or (signal.mean, signal.variance)
+    result = moments(key, mean, variance)
+    if result.chi <= 0.0:
+        return [NONE]
+    if result.chi == 1.0 and result.kappa == 1.0:
+        return [gradient]
+
+    def carried(covariance: float) -> float:
+        rho = correlation(signal, covariance, signal.variance)
+        return min(result.slope_pair(rho) / result.chi, 1.0)
+
+    samples, positions = carried(signal.samples), carried(signal.positions)
+    moved = gradient.times(result.chi)._replace(
+        positions=gradient.positions * positions,
+        units=gradient.units * carried(signal.units),
+        overlap=gradient.overlap * samples * samples,
+        local=gradient.local * positions * positions,
+    )
+    return [after_function(node, moved, result.kappa, context)]
+
+
+def normalized(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
+    """Through a normalization layer."""
+    return [normalization.backward(node, gradient, context)]
+
+
+def pooled(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
+    """Through a pooling layer or a reduction."""
+    return [pooling.backward(node, gradient, context)]
+
+
+def dropout(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
+    """Kept entries grow by 1 / (1 - rate), others are zero."""
+    rate = dropout_rate(node)
+    if not rate or node.get("type") == "alpha":
+        return [gradient]
+    whole = node.get("type") in ("path", "channel")
+    return [
+        gradient.times(1.0 / (1.0 - rate))._replace(
+            positions=gradient.positions if whole else gradient.positions * (1.0 - rate)
+        )
+    ]
+
+
+def _gathered(node: Node, operand: Node, gradient: Gradient, channel: int, own: tuple[float, float]) -> float:
+    """Growth of the squared norm when the gradients of a broadcast operand's copies are added up.
+
+    `own` are the correlations of what multiplies the gradient, along the units and along the rest.
+    """
+    units, others = broadcast(operand.shape, node.shape, channel)
+    factor = 1.0
+    if units > 1:
+        factor *= 1.0 + (units - 1.0) * max(gradient.units * own[0], 0.0)
+    if others > 1:
+        factor *= 1.0 + (others - 1.0) * max(gradient.positions * own[1], 0.0)
+    return factor
+
+
+def add(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
+    """Every summand has the gradient of the sum."""
+    coefficients = node.get("coefficients") or (1.0,) * len(node.inputs)
+    channel = context.signal(node).channel
+    totals: dict[int, float] = {}
+    for operand, a in zip(node.inputs, coefficients, strict=True):
+        totals[id(operand)] = totals.get(id(operand), 0.0) + a
+    results: list[Gradient] = []
+    for operand in node.inputs:
+        a = totals.pop(id(operand), 0.0)
+        if not a:
+            results.append(NONE)
+            continue
+        factor = a * a * _gathered(node, operand, gradient, channel, (1.0, 1.0))
+        results.append(gradient if factor == 1.0 else gradient.times(factor))
+    return results
+
+
+def multiply(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
+    """Every factor has the gradient times the product of the others."""
+    constant = node.get("constant")
+    k = float(constant) ** 2 if isinstance(constant, (int, float)) else 1.0
+    channel = context.signal(node).channel
+    results = []
+    for i, operand in enumerate(node.inputs):
+        square, units, others = k, 1.0, 1.0
+        for j, other in enumerate(node.inputs):
+            if i != j:
+                signal = context.signal(other)
+                square *= signal.square
+                if signal.square > 0.0:
+                    wide, long = broadcast(other.shape, node.shape, channel)
+                    units *= 1.0 if wide > 1 else signal.units / signal.square
+                    others *= 1.0 if long > 1 else signal.positions / signal.square
+        factor = square * _gathered(node, operand, gradient, channel, (units, others))
+        results.append(
+            gradient.times(factor)._replace(positions=gradient.positions * others, units=gradient.units * units)
+        )
+    return results
+
+
+def concatenate(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
+    """Each part has its share of the gradient."""
+    total = float(sum(entries(n) for n in node.inputs)) or 1.0
+    shares = [entries(n) / total for n in node.inputs]
+    mixed = context.signal(node).mixed
+    if not gradient.shares or len(gradient.shares) != len(mixed):
+        return [gradient.times(share) for share in shares]
+    results, start = [], 0
+    for operand in node.inputs:
+        width = len(context.signal(operand).mixed) or 1
+        part = gradient.shares[start : start + width]
+        start += width
+        share = sum(part)
+        inner = tuple([p / share for p in part]) if width > 1 and share > 0.0 else ()
+        results.append(gradient.times(share)._replace(shares=inner))
+    return results
+
+
+def reshape(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
+    """Entries go back to where they came from; copies are added up, padding is cut off."""
+    source, operation = node.inputs[0], node.get("operation", "view")
+    first = gradient
+    if source.shape is not None and node.shape is not None:
+        old, new = entries(source), entries(node)
+        if operation == "pad" and new:
+            first = gradient.times(min(old / new, 1.0))
+        elif operation == "expand":
+            first = gradient.times(_gathered(node, source, gradient, context.signal(node).channel, (1.0, 1.0)))
+        elif operation == "interpolate" and new > old:
+            copies = new / max(old, 1)
+            first = gradient.times(1.0 + (copies - 1.0) * max(gradient.positions, 0.0))
+        elif operation == "view" and context.signal(node).channel != context.signal(source).channel:
+            first = gradient._replace(selected=None, shares=())
+    return [first] + [NONE] * (len(node.inputs) - 1)
+
+
+def same(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
+    """The first input has the gradient of the output."""
+    return [gradient] + [NONE] * (len(node.inputs) - 1)
+
+
+def nothing(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
+    """No gradient goes further."""
+    return [NONE] * len(node.inputs)
+
+
+RULES: Mapping[Kind, Rule] = {
+    Kind.INPUT: nothing,
+    Kind.PARAMETER: nothing,
+    Kind.CONSTANT: nothing,
+    Kind.LINEAR: linear,
+    Kind.CONVOLUTION: convolution,
+    Kind.EMBEDDING: nothing,
+    Kind.RECURRENT: recurrent.backward,
+    Kind.ATTENTION: attention.backward,
+    Kind.ACTIVATION: activation,
+    Kind.NORMALIZATION: normalized,
+    Kind.POOLING: pooled,
+    Kind.DROPOUT: dropout,
+    Kind.RESHAPE: reshape,
+    Kind.ADD: add,
+    Kind.CONCATENATE: concatenate,
+    Kind.MULTIPLY: multiply,
+    Kind.MATMUL: matmul.backward,
+    Kind.STOP: nothing,
+    Kind.LOSS: same,
+    Kind.OPAQUE: nothing,
+}

@@ -1,0 +1,110 @@
+"""What the rules of one propagation share: settings, the signals so far, and how weights are drawn."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gradlint.network import Distribution, Network, Node, Parameter
+from gradlint.propagation.signal import Signal
+
+# The batch whose statistics normalization takes; the gradient ratio hardly depends on it.
+BATCH = 32
+
+
+class NotModelled(Exception):  # noqa: N818 - a limit of knowledge, not an error of the program
+    """An operation on the path whose statistics are not known; the sentence says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Bounds and circumstances of a prediction.
+
+    `vanishing` and `exploding` bound the gradient ratio of a healthy network. `dtype` is the type that
+    gradients are computed in, the network's own when empty. `batch` is the number of samples in a batch.
+    """
+
+    vanishing: float = 1e-3
+    exploding: float = 1e3
+    dtype: str = ""
+    batch: int = BATCH
+
+
+class Weights(NamedTuple):
+    """What a weighted sum needs of its weights: mean, variance, and the family they are drawn from."""
+
+    mean: float
+    variance: float
+    family: str
+    gain: float
+    kurtosis: float = 3.0
+
+
+KURTOSIS = {"normal": 3.0, "truncated_normal": 2.37, "uniform": 1.8, "orthogonal": 3.0}
+
+
+@dataclass(slots=True)
+class Context:
+    """One propagation over one network."""
+
+    network: Network
+    settings: Settings
+    signals: dict[int, Signal] = field(default_factory=dict)
+    standing_in: frozenset[int] = frozenset()
+    assumptions: set[str] = field(default_factory=set)
+
+    def signal(self, node: Node) -> Signal:
+        """The signal of a node that was visited before."""
+        return self.signals[id(node)]
+
+    def weights(self, node: Node, fan_in: float, role: str = "weight") -> Weights:
+        """How the weights of a layer are drawn.
+
+        Raises:
+            NotModelled: when that is not known.
+        """
+        parameter = node.parameters.get(role)
+        if parameter is None:
+            raise NotModelled(f"the weights of {describe(node)} are not known")
+        distribution = parameter.distribution
+        if not distribution.known:
+            raise NotModelled(f"the initial distribution of {describe(node)} is not known")
+        if id(node) in self.standing_in and is_zero(distribution):
+            return Weights(0.0, 1.0 / max(fan_in, 1.0), "normal", 1.0)
+        return Weights(
+            distribution.mean,
+            distribution.variance,
+            distribution.family,
+            distribution.gain,
+            KURTOSIS.get(distribution.family, 3.0),
+        )
+
+
+def is_zero(distribution: Distribution) -> bool:
+    """Whether a parameter is zero everywhere."""
+    return distribution.mean == 0.0 and distribution.std == 0.0
+
+
+def bias_of(parameter: Parameter | None) -> tuple[float, float]:
+    """(mean, mean square) of the entries of a bias; nothing where there is none or it is not known."""
+    if parameter is None or not parameter.distribution.known:
+        return 0.0, 0.0
+    return parameter.distribution.mean, parameter.distribution.mean_square
+
+
+def scale_of(parameter: Parameter | None) -> tuple[float, float]:
+    """(mean, mean square) of a multiplicative parameter; one where there is none or it is not known."""
+    if parameter is None or not parameter.distribution.known:
+        return 1.0, 1.0
+    return parameter.distribution.mean, parameter.distribution.mean_square
+
+
+def describe(node: Node) -> str:
+    """A name for messages: the layer's path, or what kind of operation it is."""
+    return f"`{node.name}`" if node.name else node.class_name or str(node.kind)
+
+
+def finite(value: float) -> bool:
+    """Whether a statistic is still a number."""
+    return math.isfinite(value)

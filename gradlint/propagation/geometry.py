@@ -1,0 +1,152 @@
+"""Sizes that the statistics need: units, positions, kernel taps inside the input, pooling windows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from gradlint.network import Node, Shape
+
+
+def entries(node: Node) -> int:
+    """Number of entries of the output; 1 where the shape is unknown."""
+    return math.prod(node.shape) if node.shape is not None else 1
+
+
+def axis_size(shape: Shape | None, axis: int) -> int:
+    """Length of an axis; 1 where the shape or the axis is unknown."""
+    if shape is None or not -len(shape) <= axis < len(shape):
+        return 1
+    return max(shape[axis], 1)
+
+
+def normalized(axis: int, rank: int) -> int:
+    """The axis counted from the front."""
+    return axis + rank if axis < 0 else axis
+
+
+def axes_of(value: Any, rank: int) -> tuple[int, ...]:
+    """Axes as a tuple counted from the front; all but the batch axis where none are given."""
+    if value is None:
+        return tuple(range(1, rank))
+    if isinstance(value, int):
+        value = (value,)
+    return tuple(sorted({normalized(int(axis), rank) for axis in value}))
+
+
+def as_tuple(value: Any, length: int) -> tuple[int, ...]:
+    """A setting that may be one number for all spatial axes."""
+    if isinstance(value, int):
+        return (value,) * length
+    values = tuple(int(v) for v in value)
+    return values if len(values) == length else (values[0],) * length
+
+
+def padding_pairs(value: Any, length: int) -> tuple[tuple[int, int], ...]:
+    """(before, after) for every spatial axis, from any of the ways of writing it."""
+    if isinstance(value, int):
+        return ((value, value),) * length
+    pairs = tuple((int(p), int(p)) if isinstance(p, int) else (int(p[0]), int(p[1])) for p in value)
+    return pairs if len(pairs) == length else (pairs[0] if pairs else (0, 0),) * length
+
+
+def spatial_axes(shape: Shape, channel_axis: int) -> tuple[int, ...]:
+    """The axes that are neither batch nor channel."""
+    channel = normalized(channel_axis, len(shape))
+    return tuple(axis for axis in range(1, len(shape)) if axis != channel)
+
+
+@lru_cache(maxsize=4096)
+def _pairs_along(length: int, kernel: int, stride: int, dilation: int, before: int, outputs: int) -> int:
+    """Number of (output, tap) pairs whose tap falls on a real entry of an axis of this length."""
+    total = 0
+    for tap in range(kernel):
+        offset = tap * dilation - before
+        first = max(0, -(offset // stride))
+        last = min(outputs - 1, (length - 1 - offset) // stride)
+        total += max(last - first + 1, 0)
+    return total
+
+
+def taps(node: Node) -> float:
+    """Average number of kernel taps that fall inside the input, per output position of a convolution.
+
+    Padding with zeros takes taps away at the edges; for a transposed convolution it is the number of input
+    positions that reach an output position.
+    """
+    kernel = node.get("kernel_size", ())
+    kernel = (kernel,) if isinstance(kernel, int) else tuple(kernel)
+    rank = len(kernel)
+    full = float(math.prod(kernel))
+    stride = as_tuple(node.get("stride", 1), rank)
+    transposed = bool(node.get("transposed", False))
+    source = node.inputs[0].shape if node.inputs else None
+    target = node.shape
+    known = source is not None and target is not None and len(source) == len(target) == rank + 2
+    if not known:
+        return full / math.prod(stride) if transposed else full
+    assert source is not None
+    assert target is not None
+    if not transposed and node.get("padding_mode", "zeros") != "zeros":
+        return full
+    dilation = as_tuple(node.get("dilation", 1), rank)
+    pads = padding_pairs(node.get("padding", 0), rank)
+    axes = spatial_axes(target, node.get("channel_axis", 1))
+    average = 1.0
+    for axis, k, s, d, (before, _) in zip(axes, kernel, stride, dilation, pads, strict=True):
+        small, large = (source[axis], target[axis]) if transposed else (target[axis], source[axis])
+        pairs = _pairs_along(large, k, s, d, before, small)
+        average *= pairs / max(target[axis], 1)
+    return average
+
+
+@lru_cache(maxsize=4096)
+def _adaptive(source: int, target: int) -> tuple[float, float]:
+    window = math.ceil(source / target) if source % target else source // target
+    return float(window), source / target
+
+
+def windows(node: Node) -> tuple[float, float]:
+    """Cells in a pooling window, and windows that cover an input cell, on average."""
+    source, target = node.inputs[0].shape, node.shape
+    if node.get("global"):
+        if source is None:
+            return 1.0, 1.0
+        return float(math.prod(source[axis] for axis in axes_of(node.get("axes"), len(source)))), 1.0
+    if node.get("output_size") is not None or node.get("kernel_size") is None:
+        if source is None or target is None or len(source) != len(target):
+            return 1.0, 1.0
+        cells = cover = 1.0
+        for long, short in zip(source[1:], target[1:], strict=True):
+            if long != short and short > 0:
+                window, stride = _adaptive(long, short)
+                cells *= window
+                cover *= window / stride
+        return cells, cover
+    kernel = node.get("kernel_size")
+    kernel = (kernel,) if isinstance(kernel, int) else tuple(kernel)
+    cells = float(math.prod(kernel))
+    stride = node.get("stride")
+    steps = math.prod(as_tuple(kernel if stride is None else stride, len(kernel)))
+    if source is not None and target is not None and len(source) == len(target):
+        # The true number of windows per cell, edges included.
+        return cells, cells * math.prod(target) / max(math.prod(source), 1)
+    return cells, cells / max(steps, 1)
+
+
+def broadcast(source: Sequence[int] | None, target: Sequence[int] | None, channel: int) -> tuple[int, int]:
+    """How many times an operand is repeated along the units and along the other axes."""
+    if source is None or target is None:
+        return 1, 1
+    offset = len(target) - len(source)
+    units = others = 1
+    for axis, length in enumerate(target):
+        own = source[axis - offset] if axis >= offset else 1
+        if own == 1 and length > 1:
+            if axis == channel:
+                units *= length
+            else:
+                others *= length
+    return units, others

@@ -1,0 +1,250 @@
+"""Moments of an elementwise function of a Gaussian, and of its derivative, for one unit and for pairs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from operator import mul
+
+from gradlint.propagation.functions import Form, Key, Pieces, Smooth, form_of
+from gradlint.propagation.quadrature import FINEST, ORDER, cumulative, density, hermite, rule
+
+# Moments are tabulated on a grid of the logarithm of the variance and interpolated quadratically between.
+_GRID = 8.0
+_TINY = 1e-280
+# A jump smaller than this is rounding; a steeper last power than this is a jump.
+_JUMP = 1e-9
+_STEEPEST = 1e4
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Statistics of phi(z) for z ~ N(mean, variance).
+
+    `mean` is E[phi], `square` E[phi^2], `chi` E[phi'^2] and `kappa` E[phi'^4] / E[phi'^2]^2. `energies` are
+    the squares of the Hermite coefficients of phi, from which a pair of correlation rho has
+    E[phi(z) phi(z')] = sum_k energies[k] rho^k (Daniely et al. 2016). What the kept orders miss is lumped
+    into `remainder` rho^`exponent`, so that value and slope are exact at rho = 1. `scale` multiplies
+    the energies and the remainder.
+    """
+
+    mean: float
+    square: float
+    chi: float
+    kappa: float
+    energies: tuple[float, ...]
+    remainder: float
+    exponent: float
+    variance: float
+    scale: float = 1.0
+
+    def pair(self, correlation: float) -> float:
+        """E[phi(z) phi(z')] for z and z' of this correlation."""
+        if correlation >= 1.0:
+            return self.square
+        if correlation == 0.0:
+            return self.energies[0] * self.scale
+        total = 0.0
+        for energy in reversed(self.energies):
+            total = total * correlation + energy
+        if correlation > 0.0:
+            total += self.remainder * correlation**self.exponent
+        return total * self.scale
+
+    def slope_pair(self, correlation: float) -> float:
+        """E[phi'(z) phi'(z')] for z and z' of this correlation: the derivative of `pair` by the covariance."""
+        if correlation >= 1.0 or self.variance <= 0.0:
+            return self.chi
+        total = 0.0
+        for k in range(ORDER - 1, 0, -1):
+            total = total * correlation + k * self.energies[k]
+        if correlation > 0.0:
+            total += self.remainder * self.exponent * correlation ** (self.exponent - 1.0)
+        return total * self.scale / self.variance
+
+
+_OVERFLOW = Moments(math.inf, math.inf, math.inf, 1.0, (math.inf,) * ORDER, 0.0, float(ORDER), math.inf)
+
+
+def moments(key: Key, mean: float, variance: float) -> Moments:
+    """The moments of the function `key` on N(mean, variance)."""
+    return _moments(key, mean, variance if variance > 0.0 else 0.0)
+
+
+@lru_cache(maxsize=8192)
+def _moments(key: Key, mean: float, variance: float) -> Moments:
+    form = form_of(key)
+    if variance <= _TINY or variance == math.inf:
+        return _at_point(form, mean, variance)
+    deviation = math.sqrt(variance)
+    offset = mean / deviation
+    if abs(offset) > 1e4:
+        return _at_point(form, mean, variance)
+    if isinstance(form, Pieces) and form.homogeneous:
+        return _scaled(_unit(key, round(offset, 3)), deviation, variance)
+    if abs(offset) < 1e-4:
+        return _interpolated(key, variance)
+    return _direct(key, _rounded(mean), _rounded(variance))
+
+
+def _rounded(x: float) -> float:
+    return float(f"{x:.4g}")
+
+
+def _scaled(unit: Moments, deviation: float, variance: float) -> Moments:
+    return Moments(
+        unit.mean * deviation,
+        unit.square * variance,
+        unit.chi,
+        unit.kappa,
+        unit.energies,
+        unit.remainder,
+        unit.exponent,
+        variance,
+        variance,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _unit(key: Key, offset: float) -> Moments:
+    return _compute(form_of(key), offset, 1.0)
+
+
+@lru_cache(maxsize=4096)
+def _direct(key: Key, mean: float, variance: float) -> Moments:
+    return _compute(form_of(key), mean, variance)
+
+
+@lru_cache(maxsize=4096)
+def _on_grid(key: Key, index: int) -> Moments:
+    return _compute(form_of(key), 0.0, math.exp(index / _GRID))
+
+
+def _interpolated(key: Key, variance: float) -> Moments:
+    position = math.log(variance) * _GRID
+    index = round(position)
+    t = position - index
+    below, here, above = (_on_grid(key, index + i) for i in (-1, 0, 1))
+    if not (math.isfinite(above.square) and math.isfinite(above.chi)):
+        return here
+    a, b, c = 0.5 * t * (t - 1.0), 1.0 - t * t, 0.5 * t * (t + 1.0)
+    energies = tuple(
+        [a * x + b * y + c * z for x, y, z in zip(below.energies, here.energies, above.energies, strict=True)]
+    )
+    square = a * below.square + b * here.square + c * above.square
+    chi = a * below.chi + b * here.chi + c * above.chi
+    remainder, exponent = _tail(energies, square, chi * variance)
+    return Moments(
+        a * below.mean + b * here.mean + c * above.mean,
+        square,
+        chi,
+        a * below.kappa + b * here.kappa + c * above.kappa,
+        energies,
+        remainder,
+        exponent,
+        variance,
+    )
+
+
+def _at_point(form: Form, mean: float, variance: float) -> Moments:
+    """The limit of no spread, or of a spread beyond all numbers."""
+    if variance == math.inf or not math.isfinite(mean):
+        return _OVERFLOW
+    if isinstance(form, Pieces):
+        slope, offset = _piece(form, mean)
+        value = slope * mean + offset
+    else:
+        values, slopes = _evaluate(form, (mean,))
+        value, slope = values[0], slopes[0]
+    if not math.isfinite(value * value) or not math.isfinite(slope * slope):
+        return _OVERFLOW
+    chi = slope * slope
+    spread = chi * variance
+    energies = (value * value, spread) + (0.0,) * (ORDER - 2)
+    return Moments(value, value * value + spread, chi, 1.0, energies, 0.0, float(ORDER), variance)
+
+
+def _piece(form: Pieces, x: float) -> tuple[float, float]:
+    index = sum(1 for limit in form.breaks if x > limit)
+    return form.slopes[index], form.offsets[index]
+
+
+def _compute(form: Form, mean: float, variance: float) -> Moments:
+    if isinstance(form, Pieces):
+        return _closed_form(form, mean, variance)
+    return _quadrature(form, mean, variance)
+
+
+def _evaluate(form: Smooth, points: tuple[float, ...]) -> tuple[list[float], list[float]]:
+    try:
+        return [form.value(x) for x in points], [form.slope(x) for x in points]
+    except OverflowError:
+        return [math.inf], [math.inf]
+
+
+def _quadrature(form: Smooth, mean: float, variance: float) -> Moments:
+    deviation = math.sqrt(variance)
+    refinement = 4 if form.kinked else 1
+    while refinement < deviation and refinement < FINEST:
+        refinement *= 2
+    nodes, weights, rows = rule(refinement)
+    values, slopes = _evaluate(form, tuple([mean + deviation * t for t in nodes]))
+    if len(values) != len(nodes):
+        return _OVERFLOW
+    coefficients = [sum(map(mul, row, values)) for row in rows]
+    energies = tuple([a * a for a in coefficients])
+    square = sum(w * f * f for w, f in zip(weights, values, strict=True))
+    squares = [s * s for s in slopes]
+    chi = sum(map(mul, weights, squares))
+    fourth = sum(w * s * s for w, s in zip(weights, squares, strict=True))
+    if not (math.isfinite(square) and math.isfinite(fourth)):
+        return _OVERFLOW
+    remainder, exponent = _tail(energies, square, chi * variance)
+    kappa = fourth / (chi * chi) if chi else 1.0
+    return Moments(coefficients[0], square, chi, kappa, energies, remainder, exponent, variance)
+
+
+def _closed_form(form: Pieces, mean: float, variance: float) -> Moments:
+    """Integrals of a piecewise linear function; its Hermite coefficients come from its kinks and jumps alone."""
+    deviation = math.sqrt(variance)
+    edges = [(b - mean) / deviation for b in form.breaks]
+    lower = [-math.inf, *edges]
+    upper = [*edges, math.inf]
+    first = square = slope = chi = fourth = 0.0
+    for a, b, low, high in zip(form.slopes, form.offsets, lower, upper, strict=True):
+        mass = cumulative(high) - cumulative(low)
+        low_density = density(low) if low > -math.inf else 0.0
+        high_density = density(high) if high < math.inf else 0.0
+        tilt = low_density - high_density
+        spread = mass + (low * low_density if low_density else 0.0) - (high * high_density if high_density else 0.0)
+        level, gain = a * mean + b, a * deviation
+        first += level * mass + gain * tilt
+        square += level * level * mass + 2.0 * level * gain * tilt + gain * gain * spread
+        slope += a * mass
+        chi += a * a * mass
+        fourth += a**4 * mass
+    coefficients = [first, slope * deviation] + [0.0] * (ORDER - 2)
+    for i, (edge, break_) in enumerate(zip(edges, form.breaks, strict=True)):
+        bend = (form.slopes[i + 1] - form.slopes[i]) * deviation
+        jump = (form.slopes[i + 1] - form.slopes[i]) * break_ + form.offsets[i + 1] - form.offsets[i]
+        weight = density(edge)
+        polynomials = hermite(edge, ORDER)
+        for k in range(2, ORDER):
+            coefficients[k] += bend * polynomials[k - 2] * weight / math.sqrt(k * (k - 1))
+        if abs(jump) > _JUMP:
+            for k in range(1, ORDER):
+                coefficients[k] += jump * polynomials[k - 1] * weight / math.sqrt(k)
+    energies = tuple([a * a for a in coefficients])
+    remainder, exponent = _tail(energies, square, chi * variance)
+    kappa = fourth / (chi * chi) if chi else 1.0
+    return Moments(first, square, chi, kappa, energies, remainder, exponent, variance)
+
+
+def _tail(energies: tuple[float, ...], square: float, slope_energy: float) -> tuple[float, float]:
+    """The energy that the kept orders miss, and the one power that gives the right slope at correlation 1."""
+    remainder = square - sum(energies)
+    if remainder <= 1e-12 * square:
+        return 0.0, float(ORDER)
+    missing = slope_energy - sum(k * energy for k, energy in enumerate(energies))
+    return remainder, min(max(missing / remainder, float(ORDER)), _STEEPEST)

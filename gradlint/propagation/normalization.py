@@ -1,0 +1,179 @@
+"""Batch, layer, group, instance, root-mean-square and L2 normalization, forward and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from gradlint.network import Node
+from gradlint.propagation.context import Context, bias_of, is_zero, scale_of
+from gradlint.propagation.geometry import axes_of, axis_size, entries
+from gradlint.propagation.signal import Gradient, Signal
+
+EPSILON = 1e-5
+
+
+class Group(NamedTuple):
+    """What is averaged over: units of one sample, positions, and samples; how many of each."""
+
+    units: float
+    positions: float
+    samples: float
+
+    @property
+    def size(self) -> float:
+        """Number of entries."""
+        return self.units * self.positions * self.samples
+
+
+def group(node: Node, signal: Signal, context: Context) -> Group:
+    """The entries that one mean and one variance are taken over."""
+    source = node.inputs[0]
+    shape, kind = source.shape, node.get("type", "batch")
+    if shape is None:
+        return Group(1.0, 1.0, context.settings.batch) if kind == "batch" else Group(64.0, 1.0, 1.0)
+    rank = len(shape)
+    channel = signal.channel
+    given = node.get("channel_axis")
+    if given is not None and kind in ("batch", "group", "instance"):
+        channel = given % rank
+    units = axis_size(shape, channel)
+    positions = max(entries(source) / max(shape[0], 1) / units, 1.0)
+    if kind == "batch":
+        return Group(1.0, positions, float(context.settings.batch))
+    if kind == "instance":
+        return Group(1.0, positions, 1.0)
+    if kind == "group":
+        return Group(max(units / max(int(node.get("groups", 1) or 1), 1), 1.0), positions, 1.0)
+    axes = axes_of(node.get("axes", -1), rank)
+    within = float(units) if channel in axes else 1.0
+    total = math.prod(axis_size(shape, axis) for axis in axes)
+    return Group(within, max(total / within, 1.0), 1.0)
+
+
+def common_part(signal: Signal, over: Group) -> float:
+    """E[mean^2] of the entries in a group: what subtracting the mean takes away."""
+    n, p, b = over
+    within = signal.square + (n - 1.0) * signal.units
+    between = signal.positions + (n - 1.0) * signal.elsewhere(signal.positions)
+    across = signal.samples + (n - 1.0) * signal.elsewhere(signal.samples)
+    return (within + (p - 1.0) * between + p * (b - 1.0) * across) / (n * p * b)
+
+
+def centred(signal: Signal, over: Group) -> Signal:
+    """The signal less the mean of its group."""
+    n, p, b = over
+    removed = common_part(signal, over)
+    if b > 1.0:
+        apart = signal.elsewhere(signal.samples)
+        samples, positions = signal.samples - removed, signal.positions - removed
+        units = signal.units - apart
+    else:
+        across = (signal.samples + (n - 1.0) * signal.elsewhere(signal.samples)) / n
+        samples = signal.samples - across
+        if p > 1.0:
+            positions = signal.positions - removed
+        else:
+            positions = signal.positions - (signal.positions + (n - 1.0) * signal.elsewhere(signal.positions)) / n
+        units = signal.units - removed if n > 1.0 else signal.units - signal.elsewhere(signal.samples)
+    return Signal(0.0, signal.square - removed, samples, positions, units, signal.channel)
+
+
+def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
+    """Weight * (x - mean) / spread + bias."""
+    signal = inputs[0]
+    spread = divisor(node, signal, context)
+    if node.get("type") not in ("rms", "l2"):
+        over = group(node, signal, context)
+        if signal.mixed and node.get("type", "batch") == "batch":
+            return _affine(node, _mixed(node, signal, over), over)
+        signal = centred(signal, over)
+    else:
+        over = group(node, signal, context)
+    factor = 1.0 / spread if spread > 0.0 else 0.0
+    return _affine(node, signal.scaled(math.sqrt(factor)), over)
+
+
+def _mixed(node: Node, signal: Signal, over: Group) -> Signal:
+    """Batch normalization after a concatenation divides each part by its own spread."""
+    epsilon = float(node.get("epsilon", EPSILON) or 0.0)
+    square = samples = positions = 0.0
+    for share, part in signal.mixed:
+        middle = centred(part, over)
+        factor = share / (middle.square + epsilon) if middle.square + epsilon > 0 else 0.0
+        square += middle.square * factor
+        samples += middle.samples * factor
+        positions += middle.positions * factor
+    return Signal(0.0, square, samples, positions, 0.0, signal.channel)
+
+
+def _affine(node: Node, signal: Signal, over: Group) -> Signal:
+    scale, scale_square = scale_of(node.parameters.get("weight"))
+    shift, shift_square = bias_of(node.parameters.get("bias"))
+    if scale_square == 1.0 and shift_square == 0.0:
+        return signal
+    cross = 2.0 * scale * shift * signal.mean + shift_square
+    return Signal(
+        scale * signal.mean + shift,
+        scale_square * signal.square + cross,
+        scale_square * signal.samples + cross,
+        scale_square * signal.positions + cross,
+        scale * scale * signal.units + 2.0 * scale * shift * signal.mean + shift * shift,
+        signal.channel,
+    )
+
+
+def divisor(node: Node, signal: Signal, context: Context) -> float:
+    """The square of what the signal is divided by."""
+    epsilon = float(node.get("epsilon", EPSILON) or 0.0)
+    kind = node.get("type", "batch")
+    if kind == "rms":
+        return signal.square + epsilon
+    over = group(node, signal, context)
+    if kind == "l2":
+        return signal.square * over.size
+    return max(signal.square - common_part(signal, over), 0.0) + epsilon
+
+
+def backward(node: Node, gradient: Gradient, context: Context) -> Gradient:
+    """The gradient divided by the spread, less its parts along the mean and along the signal.
+
+    Yang et al. 2019 for batch normalization. A weight of zero is looked past where it stands in for one.
+    """
+    signal = context.signal(node.inputs[0])
+    weight = node.parameters.get("weight")
+    _, scale = scale_of(weight)
+    if weight is not None and id(node) in context.standing_in and is_zero(weight.distribution):
+        scale = 1.0
+    over = group(node, signal, context)
+    kept = _kept(node, signal, gradient, over)
+    if signal.mixed and node.get("type", "batch") == "batch":
+        epsilon = float(node.get("epsilon", EPSILON) or 0.0)
+        pieces = [
+            share / (max(part.square - common_part(part, over), 0.0) + epsilon or math.inf)
+            for share, part in signal.mixed
+        ]
+        total = sum(pieces)
+        result = gradient.times(kept * scale * total)
+        return result._replace(shares=tuple([piece / total for piece in pieces]) if total else ())
+    spread = divisor(node, signal, context)
+    result = gradient.times(kept * scale / spread if spread > 0.0 else math.inf)
+    if kept > 0.0 and over.units > 1.0:
+        return result._replace(units=max((gradient.units - 1.0 / over.units) / kept, -1.0))
+    return result
+
+
+def _kept(node: Node, signal: Signal, gradient: Gradient, over: Group) -> float:
+    """The share of the squared gradient that the projections leave."""
+    n, p, _ = over
+    if over.size <= 1.0:
+        return 1.0
+    middle = signal if node.get("type") in ("rms", "l2") else centred(signal, over)
+    variance = middle.square or 1.0
+    local = max(middle.positions / variance, 0.0)
+    along_mean = (1.0 + (n - 1.0) * gradient.units + (p - 1.0) * gradient.positions) / over.size
+    along_signal = (1.0 + (p - 1.0) * gradient.positions * local) / over.size
+    if node.get("type") in ("rms", "l2"):
+        along_mean = 0.0
+    return max(1.0 - along_mean - along_signal, 1e-6)

@@ -1,0 +1,312 @@
+"""From a network to its profile: one pass forward, one pass back, and a verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from gradlint.network import Kind, Network, Node, Parameter
+from gradlint.propagation import backward, forward
+from gradlint.propagation.context import Context, NotModelled, Settings, describe
+from gradlint.propagation.dead import dead_shares
+from gradlint.propagation.geometry import axis_size, entries
+from gradlint.propagation.precision import Precision, precision_of
+from gradlint.propagation.signal import Gradient, Signal, ln, merge
+from gradlint.propagation.zeros import Zeros, zeros_of
+
+_TO_LOG10 = 0.5 / math.log(10.0)
+HEALTHY, VANISHING, EXPLODING, DEAD, UNKNOWN = "healthy", "vanishing", "exploding", "dead", "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerProfile:
+    """One weighted layer.
+
+    `signal` is the mean square of its output, `covariance` what two samples share of it. `log10_gradient`
+    is log10 of the L2 norm of the gradient with respect to its output over that of the last weighted layer;
+    -inf where it is exactly zero, None where not known. `weight_std` is the standard deviation of its
+    weights, `dead` the share of its units that are zero for every sample after the activation that follows,
+    `zero_initialized` marks a layer whose gradient is zero at the first step because a later weight starts
+    at zero: `log10_gradient` then looks past that weight.
+    """
+
+    node: Node
+    signal: float | None
+    covariance: float | None
+    log10_gradient: float | None
+    weight_std: float | None
+    dead: float = 0.0
+    zero_initialized: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is predicted of one network at initialization.
+
+    `log10_gradient_ratio` is log10 of the L2 norm of the gradient at the first weighted layer over that at
+    the last, for a typical draw of the weights; `log10_gradient_ratio_rms` the same per entry. `spread` is
+    the standard deviation of the former over draws of the weights. `collapse` is c/q at the last weighted
+    layer: 1 means that every input gives the same output. `verdict` is "healthy", "vanishing", "exploding",
+    "dead" or "unknown"; `reason` says why in the last case, and names the layer in the one before.
+    `assumptions` are sentences on what had to be assumed.
+    """
+
+    layers: tuple[LayerProfile, ...]
+    log10_gradient_ratio: float | None
+    log10_gradient_ratio_rms: float | None
+    verdict: str
+    collapse: float | None = None
+    spread: float = 0.0
+    reason: str = ""
+    assumptions: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a number."""
+        return self.log10_gradient_ratio is not None
+
+    @property
+    def within_bounds(self) -> bool:
+        """Whether gradients are neither too small nor too large."""
+        return self.verdict == HEALTHY
+
+
+def propagate(network: Network, settings: Settings | None = None) -> Profile:
+    """Predict signal and gradient at every weighted layer of a network at initialization.
+
+    The gradient is that of a random linear function of the outputs of each sample: independent standard
+    normal numbers on every output entry. The ratio of its norms hardly depends on that choice, and not at
+    all on its scale.
+    """
+    settings = settings or Settings()
+    weighted = tuple(node for node in network.nodes if node.weighted)
+    context = Context(network, settings)
+    if not weighted:
+        return _unknown((), "there is no layer with weights", context)
+    if not network.depth_known:
+        return _unknown(weighted, "the number of layers is not known", context)
+    precision = precision_of(settings.dtype or network.dtype)
+    try:
+        outputs, overflow = _forward(network, weighted, context, precision)
+        if overflow is not None:
+            return _overflowed(weighted, overflow, context)
+        gradients, looked_past = _gradients(network, outputs, weighted, context)
+    except NotModelled as limit:
+        return _unknown(weighted, str(limit), context)
+    return _profile(network, weighted, gradients, looked_past, context, precision)
+
+
+def _forward(
+    network: Network, weighted: Sequence[Node], context: Context, precision: Precision
+) -> tuple[tuple[Node, ...], Node | None]:
+    """Fill in the signals; the nodes that the gradient starts from, and the first node that overflows.
+
+    What comes after the last weighted layer only shapes the first gradient, which cancels in every ratio:
+    where it is not understood, the gradient starts before it.
+    """
+    leading = _leading(network.nodes)
+    following = _followed_by_weights(network.nodes)
+    cut: set[int] = set()
+    starts: dict[int, Node] = {}
+    for node in network.nodes:
+        if any(id(n) in cut for n in node.inputs):
+            cut.add(id(node))
+            starts.update((id(n), n) for n in node.inputs if id(n) not in cut)
+            continue
+        inputs = [context.signals[id(n)] for n in node.inputs]
+        try:
+            signal = forward.RULES[node.kind](node, inputs, context)
+        except NotModelled:
+            if id(node) not in leading:
+                context.assumptions.add(f"unit scale assumed for {describe(node)}")
+                signal = forward.source(node, inputs, context)
+            elif id(node) in following:
+                raise
+            else:
+                cut.add(id(node))
+                starts.update((id(n), n) for n in node.inputs if id(n) not in cut)
+                continue
+        if not signal.square <= precision.largest_square:
+            return (), node
+        if 0.0 < signal.square < precision.smallest_square:
+            signal = Signal(0.0, 0.0, 0.0, 0.0, 0.0, signal.channel)
+        context.signals[id(node)] = signal
+    outputs = [n for n in network.outputs if id(n) not in cut] + list(starts.values())
+    return tuple(outputs), None
+
+
+def _leading(nodes: Iterable[Node]) -> frozenset[int]:
+    """Nodes that are, or come after, a weighted layer."""
+    found: set[int] = set()
+    for node in nodes:
+        if node.weighted or any(id(n) in found for n in node.inputs):
+            found.add(id(node))
+    return frozenset(found)
+
+
+def _followed_by_weights(nodes: Sequence[Node]) -> frozenset[int]:
+    """Nodes that are, or come before, a weighted layer."""
+    found: set[int] = set()
+    for node in reversed(nodes):
+        if node.weighted or id(node) in found:
+            found.add(id(node))
+            found.update(id(n) for n in node.inputs)
+    return frozenset(found)
+
+
+def _gradients(
+    network: Network, outputs: Sequence[Node], weighted: Sequence[Node], context: Context
+) -> tuple[dict[int, Gradient], frozenset[int]]:
+    """Gradients at all nodes, and the weighted layers that were reached only by looking past zeros."""
+    gradients = _backward(network, outputs, context)
+    missing = [node for node in weighted if _log(gradients, node) == -math.inf]
+    if not missing:
+        return gradients, frozenset()
+    zeros: Zeros = zeros_of(network)
+    looked_past: set[int] = set()
+    for standing_in in (zeros.outputs, zeros.outputs | zeros.branches):
+        if not standing_in or not missing:
+            continue
+        second = Context(network, context.settings, context.signals, standing_in, context.assumptions)
+        found = _backward(network, outputs, second)
+        reached = [node for node in missing if _log(found, node) > -math.inf]
+        if all(_log(gradients, node) == -math.inf for node in weighted[:-1]):
+            gradients = found
+        else:
+            gradients.update((id(node), found[id(node)]) for node in reached)
+        looked_past.update(id(node) for node in reached)
+        missing = [node for node in missing if id(node) not in looked_past]
+    return gradients, frozenset(looked_past)
+
+
+def _log(gradients: dict[int, Gradient], node: Node) -> float:
+    found = gradients.get(id(node))
+    return found.log if found is not None else -math.inf
+
+
+def _backward(network: Network, outputs: Sequence[Node], context: Context) -> dict[int, Gradient]:
+    gradients: dict[int, Gradient] = {}
+    for node in outputs:
+        seed = _seed(node, context)
+        gradients[id(node)] = merge(gradients[id(node)], seed) if id(node) in gradients else seed
+    leading = _leading(network.nodes)
+    for node in reversed(network.nodes):
+        gradient = gradients.get(id(node))
+        if gradient is None or gradient.log == -math.inf or not node.inputs or id(node) not in leading:
+            continue
+        if id(node) not in context.signals:
+            continue
+        for operand, part in zip(node.inputs, backward.RULES[node.kind](node, gradient, context), strict=False):
+            if part.log == -math.inf or id(operand) not in leading:
+                continue
+            known = gradients.get(id(operand))
+            gradients[id(operand)] = part if known is None else merge(known, part)
+    return gradients
+
+
+def _seed(node: Node, context: Context) -> Gradient:
+    """Independent unit gradients on every entry of an output."""
+    units = float(axis_size(node.shape, context.signal(node).channel))
+    return Gradient(ln(float(entries(node))), overlap=1.0 / units, local=1.0 / units)
+
+
+def _profile(
+    network: Network,
+    weighted: Sequence[Node],
+    gradients: dict[int, Gradient],
+    looked_past: frozenset[int],
+    context: Context,
+    precision: Precision,
+) -> Profile:
+    reached = [node for node in weighted if id(node) in gradients or not network.outputs]
+    last = next((node for node in reversed(reached) if _log(gradients, node) > -math.inf), None)
+    if last is None:
+        return replace(_unknown(weighted, "no gradient reaches a layer with weights", context), verdict=DEAD)
+    base = gradients[id(last)]
+    scale = ln(float(entries(last)))
+    dead = dead_shares(network, context)
+    layers: list[LayerProfile] = []
+    for node in weighted:
+        signal = context.signals.get(id(node))
+        found = gradients.get(id(node))
+        value = -math.inf
+        if found is not None and found.log > -math.inf:
+            typical = (found.log - base.log) - 0.5 * (found.spread - base.spread)
+            per_entry = typical - ln(float(entries(node))) + scale
+            value = typical * _TO_LOG10 if per_entry > precision.smallest_log else -math.inf
+        layers.append(
+            LayerProfile(
+                node,
+                signal.square if signal is not None else None,
+                signal.samples if signal is not None else None,
+                value,
+                _weight_std(node),
+                dead.get(id(node), 0.0),
+                id(node) in looked_past,
+            )
+        )
+    first = layers[0]
+    ratio = first.log10_gradient
+    assert ratio is not None
+    rms = ratio - (ln(float(entries(first.node))) - scale) * _TO_LOG10
+    output = context.signals[id(last)]
+    spread = max(gradients[id(first.node)].spread - base.spread, 0.0) if id(first.node) in gradients else 0.0
+    return Profile(
+        tuple(layers),
+        ratio,
+        rms,
+        _verdict(ratio, context.settings),
+        output.samples / output.square if output.square > 0.0 else 1.0,
+        math.sqrt(spread) * _TO_LOG10,
+        "" if ratio > -math.inf else f"the gradient at {describe(first.node)} is exactly zero",
+        _assumed(network, context),
+    )
+
+
+def _verdict(log10_ratio: float, settings: Settings) -> str:
+    if log10_ratio == -math.inf:
+        return DEAD
+    if log10_ratio < math.log10(settings.vanishing):
+        return VANISHING
+    if log10_ratio > math.log10(settings.exploding):
+        return EXPLODING
+    return HEALTHY
+
+
+def _assumed(network: Network, context: Context) -> tuple[str, ...]:
+    unknown = any(node.shape is None for node in network.nodes if node.weighted)
+    extra = ("sizes of some layers are not known",) if unknown else ()
+    return (*network.assumptions, *sorted(context.assumptions), *extra)
+
+
+def _weight_std(node: Node) -> float | None:
+    parameter: Parameter | None = node.parameters.get("weight") or next(iter(node.parameters.values()), None)
+    if parameter is None or not parameter.distribution.known:
+        return None
+    return parameter.distribution.std
+
+
+def _bare(node: Node, context: Context) -> LayerProfile:
+    signal = context.signals.get(id(node))
+    return LayerProfile(
+        node,
+        signal.square if signal is not None else None,
+        signal.samples if signal is not None else None,
+        None,
+        _weight_std(node),
+    )
+
+
+def _unknown(weighted: Sequence[Node], reason: str, context: Context) -> Profile:
+    layers = tuple(_bare(node, context) for node in weighted)
+    return Profile(layers, None, None, UNKNOWN, reason=reason, assumptions=_assumed(context.network, context))
+
+
+def _overflowed(weighted: Sequence[Node], node: Node, context: Context) -> Profile:
+    layers = tuple(_bare(layer, context) for layer in weighted)
+    after = sum(1 for layer in weighted if id(layer) in context.signals)
+    where = describe(weighted[max(after - 1, 0)]) if node.kind is Kind.ACTIVATION else describe(node)
+    reason = f"the signal overflows at {where}"
+    assumptions = _assumed(context.network, context)
+    return Profile(layers, math.inf, math.inf, EXPLODING, reason=reason, assumptions=assumptions)

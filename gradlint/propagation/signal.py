@@ -1,0 +1,128 @@
+"""What is carried through the graph: statistics of a signal going forward, of a gradient going back."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from gradlint.network import Shape
+from gradlint.propagation.functions import Key
+
+
+class Latent(NamedTuple):
+    """The Gaussian before an activation, and the activation: what max-pooling needs to know."""
+
+    key: Key
+    mean: float
+    square: float
+    positions: float
+
+
+class Signal(NamedTuple):
+    """Second moments of the entries of a tensor, over random weights and random inputs.
+
+    `mean` is E[x]; `square` E[x^2] of an entry; the others are E[x x'] of two entries that differ only in
+    the sample (`samples`), in the position in space or time (`positions`), or in the unit (`units`).
+    `channel` is the axis of the units. `mixed` holds the parts of a concatenation along that axis.
+    """
+
+    mean: float
+    square: float
+    samples: float
+    positions: float
+    units: float
+    channel: int
+    latent: Latent | None = None
+    mixed: tuple[tuple[float, Signal], ...] = ()
+
+    @property
+    def variance(self) -> float:
+        """Variance of an entry over everything."""
+        return max(self.square - self.mean * self.mean, 0.0)
+
+    def scaled(self, factor: float) -> Signal:
+        """The signal times a number."""
+        f = factor * factor
+        return Signal(
+            self.mean * factor,
+            self.square * f,
+            self.samples * f,
+            self.positions * f,
+            self.units * f,
+            self.channel,
+            mixed=tuple([(share, part.scaled(factor)) for share, part in self.mixed]),
+        )
+
+    def elsewhere(self, covariance: float) -> float:
+        """E[x x'] of entries that differ in the unit and in what `covariance` says besides.
+
+        Units share what they have in common (`units`), and of that the share that the other difference leaves.
+        """
+        common = self.mean * self.mean
+        spread = self.square - common
+        if spread <= 0.0 or self.units == common:
+            return common
+        return common + (self.units - common) * (covariance - common) / spread
+
+
+class Gradient(NamedTuple):
+    """The gradient of the loss with respect to a tensor.
+
+    `log` is the natural logarithm of the expected squared L2 norm, over all entries; `spread` the variance
+    of that logarithm over draws of the weights, so that a typical network lies at `log` - `spread` / 2
+    (Hanin and Nica 2020). `positions` and `units` are correlations between entries that differ in position
+    or in unit; `overlap` is E[cos^2] of the angle between the gradients of two samples, `local` of two
+    positions of one sample. `selected` is the Gaussian that max-pooling chose its entries from; `shares` how
+    the squared norm is spread over the parts of a concatenation, where it is not by their size.
+    """
+
+    log: float
+    spread: float = 0.0
+    positions: float = 0.0
+    units: float = 0.0
+    overlap: float = 0.0
+    local: float = 0.0
+    selected: tuple[float, float] | None = None
+    shares: tuple[float, ...] = ()
+
+    def times(self, factor: float) -> Gradient:
+        """The gradient with its squared norm multiplied; what was selected or shared out ends."""
+        return self._replace(log=self.log + ln(factor), selected=None, shares=())
+
+
+def ln(x: float) -> float:
+    """Natural logarithm, with -inf for zero and for what rounding made negative."""
+    return math.log(x) if x > 0.0 else -math.inf
+
+
+def merge(first: Gradient, second: Gradient) -> Gradient:
+    """The sum of two uncorrelated gradients of the same tensor."""
+    if first.log == -math.inf:
+        return second
+    if second.log == -math.inf:
+        return first
+    if first.log == math.inf or second.log == math.inf:
+        return first if first.log == math.inf else second
+    high, low = (first, second) if first.log >= second.log else (second, first)
+    ratio = math.exp(low.log - high.log)
+    a = 1.0 / (1.0 + ratio)
+    b = 1.0 - a
+    # What both have in common fluctuates together; what only one has, averages out.
+    shared = min(high.spread, low.spread)
+    spread = shared + a * a * (high.spread - shared) + b * b * (low.spread - shared)
+    return Gradient(
+        high.log + math.log1p(ratio),
+        spread,
+        a * high.positions + b * low.positions,
+        a * high.units + b * low.units,
+        a * a * high.overlap + b * b * low.overlap,
+        a * a * high.local + b * b * low.local,
+        shares=tuple([a * x + b * y for x, y in zip(high.shares, low.shares, strict=True)])
+        if len(high.shares) == len(low.shares)
+        else (),
+    )
+
+
+def size_of(shape: Shape | None) -> int | None:
+    """Number of entries; None where unknown."""
+    return None if shape is None else math.prod(shape)

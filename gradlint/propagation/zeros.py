@@ -1,0 +1,61 @@
+"""Weights that start at zero and are right: output layers and the last layers of residual branches.
+
+With them gradients are exactly zero at the first step (Zhang et al. 2019, *Fixup*; Goyal et al. 2017), and
+only there. A prediction looks past them, by standing in a layer of unit gain.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gradlint.network import Kind, Network, Node
+from gradlint.propagation.context import is_zero
+
+_ROLES = ("weight", "value")
+
+
+class Zeros(NamedTuple):
+    """Nodes whose weights are zero, by what they are; zero layers that other layers build on are neither."""
+
+    outputs: frozenset[int]
+    branches: frozenset[int]
+
+
+def zeros_of(network: Network) -> Zeros:
+    """Find the layers that start at zero on purpose."""
+    users: dict[int, list[Node]] = {}
+    for node in network.nodes:
+        for operand in node.inputs:
+            users.setdefault(id(operand), []).append(node)
+    outputs: set[int] = set()
+    branches: set[int] = set()
+    for node in network.nodes:
+        parameter = next((node.parameters[role] for role in _ROLES if role in node.parameters), None)
+        if parameter is None or not is_zero(parameter.distribution):
+            continue
+        role = _role(node, users)
+        if role == "branch":
+            branches.add(id(node))
+        elif role == "output":
+            outputs.add(id(node))
+    return Zeros(frozenset(outputs), frozenset(branches))
+
+
+def _role(node: Node, users: dict[int, list[Node]]) -> str:
+    """What becomes of the output of a zero layer: it is added to something, is the output, or is built on."""
+    seen: set[int] = set()
+    stack = [node]
+    role = "output"
+    while stack:
+        current = stack.pop()
+        for user in users.get(id(current), []):
+            if id(user) in seen:
+                continue
+            seen.add(id(user))
+            if user.kind in (Kind.ADD, Kind.CONCATENATE) and len(user.inputs) > 1:
+                role = "branch"
+            elif user.weighted:
+                return "built on"
+            else:
+                stack.append(user)
+    return role
