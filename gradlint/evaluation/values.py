@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from gradlint.network import Node, Origin, Parameter, Shape
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gradlint.evaluation.scopes import Scope
 
 Value = Any
@@ -127,7 +129,6 @@ class Function:
     syntax: Any
     scope: Scope
     defaults: dict[str, Value]
-    is_generator: bool = False
     owner: Class | None = None
     attributes: dict[str, Value] = field(default_factory=dict)
 
@@ -236,6 +237,17 @@ class ClassMethod:
     """A function that is bound to the class on access."""
 
     function: Value
+
+
+class Deferred:
+    """A name imported from a module of the project that has not been needed yet."""
+
+    __slots__ = ("attribute", "dotted", "path")
+
+    def __init__(self, path: Path, dotted: str, attribute: str = "") -> None:
+        self.path = path
+        self.dotted = dotted
+        self.attribute = attribute
 
 
 class _Missing:

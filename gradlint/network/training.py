@@ -28,6 +28,7 @@ class EventKind(enum.StrEnum):
     LOOP_END = "loop_end"
     COMPILE = "compile"
     FIT = "fit"
+    ESCAPE = "escape"
 
 
 @dataclass(slots=True, eq=False)
@@ -53,7 +54,8 @@ class Event:
 
     `node` is the tensor concerned (the loss that is backpropagated, the output of a forward pass).
     `conditional` is true when it happens under a condition that is not known (gradient accumulation).
-    `details` holds what is special to a kind: BACKWARD `scaled`, `retain_graph`; CLIP `method` ("norm",
+    ESCAPE means that a network, an optimizer or parameters were handed to code that is not analysed, which may do
+    anything with them. `details` holds what is special to a kind: BACKWARD `scaled`, `retain_graph`; CLIP `method` ("norm",
     "value", "manual"), `limit`; STEP `scaled`; FORWARD `grad` (false under no_grad).
     """
 

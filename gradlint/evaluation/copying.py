@@ -1,0 +1,72 @@
+"""`copy.copy` and `copy.deepcopy` of any value: a deep copy of a layer has parameters of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gradlint.evaluation.values import Instance, Tensor, Value
+from gradlint.network import Kind, Node, Parameter
+
+if TYPE_CHECKING:
+    from gradlint.evaluation.interpreter import Interpreter
+
+
+def copied(interpreter: Interpreter, value: Value, *, deep: bool, memo: dict[int, Value] | None = None) -> Value:
+    """A copy of `value`."""
+    memo = {} if memo is None else memo
+    if id(value) in memo:
+        return memo[id(value)]
+    if isinstance(value, Instance):
+        return _instance(interpreter, value, deep, memo)
+    if isinstance(value, Tensor):
+        return _tensor(interpreter, value, memo) if deep and value.parameter is not None else value
+    if isinstance(value, (list, set, frozenset, tuple)):
+        if not deep:
+            return type(value)(value)
+        items = [copied(interpreter, item, deep=True, memo=memo) for item in value]
+        return items if isinstance(value, list) else type(value)(items)
+    if isinstance(value, dict):
+        if not deep:
+            return dict(value)
+        return {key: copied(interpreter, item, deep=True, memo=memo) for key, item in value.items()}
+    return value
+
+
+def _instance(interpreter: Interpreter, value: Instance, deep: bool, memo: dict[int, Value]) -> Instance:
+    interpreter.budget.instance()
+    made = Instance(value.cls, origin=value.origin)
+    memo[id(value)] = made
+    if deep:
+        made.attrs = {key: copied(interpreter, item, deep=True, memo=memo) for key, item in value.attrs.items()}
+        made.hidden = {key: copied(interpreter, item, deep=True, memo=memo) for key, item in value.hidden.items()}
+        made.payload = copied(interpreter, value.payload, deep=True, memo=memo)
+    else:
+        made.attrs, made.hidden, made.payload = dict(value.attrs), dict(value.hidden), value.payload
+    return made
+
+
+def _tensor(interpreter: Interpreter, value: Tensor, memo: dict[int, Value]) -> Tensor:
+    source = value.parameter
+    assert source is not None
+    parameter = memo.get(id(source))
+    if parameter is None:
+        parameter = Parameter(
+            source.shape,
+            source.distribution,
+            source.trainable,
+            source.dtype,
+            origin=source.origin,
+            assumed=source.assumed,
+            history=list(source.history),
+        )
+        memo[id(source)] = parameter
+    node = Node(
+        Kind.PARAMETER,
+        shape=value.node.shape,
+        parameters={"value": parameter},
+        origin=value.node.origin,
+        order=interpreter.budget.node(),
+    )
+    made = Tensor(node, value.dtype, parameter=parameter, partial=value.partial, window=value.window)
+    memo[id(value)] = made
+    return made

@@ -1,0 +1,206 @@
+"""Evaluates one file: its top level, the functions and classes that nothing uses, then every network it builds."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import libcst as cst
+
+from gradlint.evaluation.classes import is_layer_class
+from gradlint.evaluation.errors import BudgetExceeded, CallError, Raised
+from gradlint.evaluation.imports import ModuleCache
+from gradlint.evaluation.inputs import InputShape
+from gradlint.evaluation.interpreter import Frame, Interpreter
+from gradlint.evaluation.limits import Limits
+from gradlint.evaluation.networks import assumed_arguments, build, roots
+from gradlint.evaluation.records import Created, Record
+from gradlint.evaluation.scopes import Scope
+from gradlint.evaluation.training import training_loops
+from gradlint.evaluation.values import Class, Function, Instance, ModuleValue, Unknown, Value
+from gradlint.network import Network, TrainingLoop, Unresolved
+from gradlint.sources import SourceFile, SourceLoader
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What evaluating a file gave.
+
+    `unresolved` lists where knowledge was lost, most costly first; `notes` what a limit cut short;
+    `followed` the project files that imports led to.
+    """
+
+    networks: tuple[Network, ...] = ()
+    loops: tuple[TrainingLoop, ...] = ()
+    unresolved: tuple[Unresolved, ...] = ()
+    notes: tuple[str, ...] = ()
+    followed: frozenset[Path] = frozenset()
+
+
+class Evaluator:
+    """Evaluates the files of one run; modules that several of them import are evaluated once."""
+
+    def __init__(self, loader: SourceLoader, limits: Limits | None = None) -> None:
+        self.modules = ModuleCache(loader)
+        self.limits = limits or Limits()
+        self.interpreter = Interpreter(self.modules, self.limits)
+
+    def evaluate(self, source: SourceFile, call: str | None = None) -> Evaluation:
+        """The networks and training loops of `source`; with `call`, only the network that this expression builds.
+
+        Raises:
+            SourceError: the file cannot be decoded or parsed.
+            CallError: `call` cannot be evaluated.
+        """
+        interpreter = self.interpreter
+        interpreter.begin(self.limits)
+        source.module  # noqa: B018 - parses, and raises if that fails
+        networks: list[tuple[Instance, Network]] = []
+        record = Record()
+        notes: list[str] = []
+        try:
+            module = self._module(source)
+            record = self._record(source)
+            interpreter.record = record
+            if call is not None:
+                return self._evaluate_call(module, source, call)
+            interpreter.frames.append(Frame(source, None, None))
+            self._use_functions(record)
+            self._use_classes(record)
+            for item in roots(record.created)[: self.limits.networks]:
+                networks.append((item.instance, build(interpreter, item, shapes=self._shapes(record, item))))
+        except BudgetExceeded as error:
+            notes.append(f"evaluation was cut short: {error}")
+        except RecursionError:
+            notes.append("evaluation was cut short: too deeply nested")
+        finally:
+            interpreter.frames.clear()
+        notes.extend(f"evaluation was cut short: {what}" for what in sorted(interpreter.cut))
+        return Evaluation(
+            tuple(network for _, network in networks),
+            training_loops(record.events, tuple(networks)),
+            _unresolved(record),
+            tuple(notes),
+            self.modules.followed,
+        )
+
+    def _module(self, source: SourceFile) -> ModuleValue:
+        dotted = _dotted_name(source)
+        if source.path is None:
+            return self.modules.run(self.interpreter, source, dotted, None)
+        module = self.modules.module(self.interpreter, source.path, dotted, main=True)
+        assert module is not None
+        return module
+
+    def _record(self, source: SourceFile) -> Record:
+        return self.modules.records[source.path if source.path is not None else Path(source.name)]
+
+    def _shapes(self, record: Record, item: Created) -> list[InputShape] | None:
+        known = record.forwards.get(id(item.instance))
+        return [InputShape(*known[0])] if known else None
+
+    def _use_functions(self, record: Record) -> None:
+        """Call the functions that nothing calls, with their defaults and assumed or unknown arguments."""
+        for function in list(record.functions):
+            if "__called__" not in function.attributes:
+                self._attempt(lambda function=function: self._use_function(function))  # type: ignore[misc]
+
+    def _use_function(self, function: Function) -> None:
+        before = len(self.interpreter.record.created)
+        self.interpreter.frame.syntax = function.syntax
+        arguments, assumptions = assumed_arguments(self.interpreter, function, 0)
+        self.interpreter.call(function, **arguments)
+        for item in self.interpreter.record.created[before:]:
+            item.instance.hidden.setdefault("assumptions", assumptions)
+
+    def _use_classes(self, record: Record) -> None:
+        """Instantiate the layers and models that nothing instantiates, with their defaults and assumed arguments."""
+        classes = [cls for cls in record.classes if is_layer_class(cls)]
+        used_as_base = {id(base) for cls in classes for base in cls.mro[1:]}
+        for cls in classes:
+            if "__instantiated__" in cls.namespace:
+                continue
+            if id(cls) in used_as_base and not (cls.namespace.keys() & {"forward", "call"}):
+                continue
+            self._attempt(lambda cls=cls: self._use_class(cls))  # type: ignore[misc]
+
+    def _use_class(self, cls: Class) -> None:
+        interpreter = self.interpreter
+        interpreter.frame.syntax = cls.syntax
+        initializer = cls.find("__init__")
+        before = len(interpreter.record.created)
+        arguments: dict[str, Value] = {}
+        assumptions: list[str] = []
+        if isinstance(initializer, Function):
+            arguments, assumptions = assumed_arguments(interpreter, initializer, 1)
+        interpreter.instantiate(cls, **arguments)
+        for item in interpreter.record.created[before:]:
+            item.instance.hidden.setdefault("assumptions", assumptions)
+
+    def _attempt(self, action: Any) -> None:
+        depth = len(self.interpreter.frames)
+        try:
+            action()
+        except Raised as error:
+            self.interpreter.unknown(f"the program would stop here: {error}")
+        finally:
+            del self.interpreter.frames[depth:]
+            self.interpreter.trails.clear()
+            self.interpreter.layer_calls = self.interpreter.uncertain = 0
+            self.interpreter.training = self.interpreter.gradients = True
+
+    def _evaluate_call(self, module: ModuleValue, source: SourceFile, call: str) -> Evaluation:
+        interpreter = self.interpreter
+        interpreter.record = record = Record()
+        try:
+            syntax = cst.parse_expression(call)
+        except cst.ParserSyntaxError as error:
+            raise CallError(f"{call!r} is not an expression: {error.message}") from None
+        interpreter.frames.append(Frame(source, None, None))
+        interpreter.frame.syntax = source.module
+        try:
+            value = interpreter.evaluate(syntax, Scope(source, module.scope))
+        except Raised as error:
+            raise CallError(f"{call} would fail: {error}") from None
+        if isinstance(value, Unknown):
+            raise CallError(f"{call} cannot be evaluated: {value.reason}")
+        if not isinstance(value, Instance) or not is_layer_class(value.cls):
+            raise CallError(f"{call} is not a network")
+        shapes = self._shapes(record, Created(value, 0, None, True))
+        network = build(interpreter, Created(value, 0, syntax, True), call, shapes)
+        return Evaluation((network,), (), _unresolved(record), tuple(sorted(interpreter.cut)), self.modules.followed)
+
+
+def _unresolved(record: Record) -> tuple[Unresolved, ...]:
+    costs: dict[tuple[str, int], Unresolved] = {}
+    for unknown in record.unknowns:
+        key = (unknown.reason, id(unknown.origin.syntax) if unknown.origin is not None else 0)
+        cost = costs[key].cost if key in costs else 0
+        costs[key] = Unresolved(unknown.reason, unknown.origin, cost + unknown.cost + 1)
+    return tuple(sorted(costs.values(), key=lambda item: -item.cost))
+
+
+def _dotted_name(source: SourceFile) -> str:
+    """The name that the module of a file has when it is imported; scripts run as `__main__`."""
+    if source.path is None or "__main__" in source.text:
+        return "__main__"
+    path = source.path.absolute()
+    parts = [] if path.name == "__init__.py" else [path.stem]
+    folder = path.parent
+    while (folder / "__init__.py").exists() and folder.parent != folder:
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    return ".".join(parts) or "__main__"
+
+
+_EVALUATORS: weakref.WeakKeyDictionary[SourceLoader, Evaluator] = weakref.WeakKeyDictionary()
+
+
+def evaluate(source: SourceFile, loader: SourceLoader, *, call: str | None = None) -> Evaluation:
+    """The networks and training loops of `source`, as `Evaluator.evaluate` has them; one evaluator per loader."""
+    evaluator = _EVALUATORS.get(loader)
+    if evaluator is None:
+        evaluator = _EVALUATORS[loader] = Evaluator(loader)
+    return evaluator.evaluate(source, call)

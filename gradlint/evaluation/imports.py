@@ -1,0 +1,263 @@
+"""Imports: framework names from the tables, project modules by evaluating their source, the rest as symbols.
+
+A module of the project is evaluated when a name of it is first used, so that importing one helper from a large
+library does not evaluate the library.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import libcst as cst
+
+from gradlint.evaluation.builtins import BUILTINS
+from gradlint.evaluation.errors import Raised
+from gradlint.evaluation.records import Record
+from gradlint.evaluation.scopes import Scope
+from gradlint.evaluation.values import MISSING, Deferred, ModuleValue, Symbol, Value
+from gradlint.sources import SourceError, SourceFile, SourceLoader
+
+if TYPE_CHECKING:
+    from gradlint.evaluation.interpreter import Interpreter
+
+
+class ModuleCache:
+    """The modules of the project that were evaluated so far, by path, and the symbols of everything else."""
+
+    def __init__(self, loader: SourceLoader) -> None:
+        self.loader = loader
+        self.records: dict[Path, Record] = {}
+        self.followed: frozenset[Path] = frozenset()
+        self._values: dict[Path, ModuleValue] = {}
+        self._symbols: dict[str, Value] = {}
+        self._stars: dict[int, list[str]] = {}
+
+    # Names.
+
+    def symbol(self, name: str) -> Value:
+        """The value of a dotted name outside the project."""
+        value = self._symbols.get(name, MISSING)
+        if value is MISSING:
+            value = self._symbols[name] = _library_value(name)
+        return value
+
+    def builtin(self, interpreter: Interpreter, name: str, scope: Scope) -> Value:
+        """What a name means that no scope binds: a builtin, a name from `import *`, or unknown."""
+        value = BUILTINS.get(name, MISSING)
+        if value is MISSING:
+            value = self.star_symbol(scope.module, name)
+        return interpreter.unknown(f"name '{name}' is not defined") if value is MISSING else value
+
+    def star_symbol(self, scope: Scope, name: str) -> Value:
+        """`name` from the libraries that the module imports everything from, or `MISSING`."""
+        for library in self._stars.get(id(scope.module), ()):
+            value = self.symbol(f"{library}.{name}")
+            if not isinstance(value, Symbol):
+                return value
+        return MISSING
+
+    def force(self, interpreter: Interpreter, value: Deferred) -> Value:
+        """The value of a deferred import."""
+        module = self.module(interpreter, value.path, value.dotted)
+        if module is None:
+            return interpreter.unknown(f"module {value.dotted} cannot be read")
+        if not value.attribute:
+            return module
+        found = module.scope.variables.get(value.attribute, MISSING)
+        if isinstance(found, Deferred):
+            found = module.scope.variables[value.attribute] = self.force(interpreter, found)
+        if found is MISSING:
+            found = self.submodule(interpreter, module, value.attribute)
+        if found is MISSING:
+            found = self.star_symbol(module.scope, value.attribute)
+        if found is MISSING:
+            getter = module.scope.variables.get("__getattr__", MISSING)
+            if getter is not MISSING:
+                return interpreter.call(getter, value.attribute)
+            return interpreter.unknown(f"{value.dotted} has no name '{value.attribute}'")
+        return found
+
+    def submodule(self, interpreter: Interpreter, module: ModuleValue, name: str) -> Value:
+        """The submodule `name` of a package of the project, or `MISSING`."""
+        path: Path | None = getattr(module.scope.source, "path", None)
+        if path is None or path.name != "__init__.py":
+            return MISSING
+        found = self.loader.find_module(path, name, 1)
+        if found is None:
+            return MISSING
+        return self.module(interpreter, found, f"{module.name}.{name}") or MISSING
+
+    def globals_of(self, interpreter: Interpreter) -> dict[str, Value]:
+        """The variables of the module whose code runs."""
+        frame = interpreter.frame
+        scope = frame.function.scope.module if frame.function is not None else None
+        return {} if scope is None else scope.variables
+
+    # Modules.
+
+    def module(self, interpreter: Interpreter, path: Path, dotted: str, main: bool = False) -> ModuleValue | None:
+        """The module in the file `path`, evaluated (or, in an import cycle, as far as it has got)."""
+        known = self._values.get(path)
+        if known is not None:
+            return known
+        source = self.loader.load(path)
+        if source is None:
+            return None
+        try:
+            source.module  # noqa: B018 - parses, and raises if that fails
+        except SourceError:
+            return None
+        if not main:
+            self.followed |= {path}
+        return self.run(interpreter, source, dotted, path)
+
+    def run(self, interpreter: Interpreter, source: SourceFile, dotted: str, path: Path | None) -> ModuleValue:
+        """Evaluate the top level of `source`."""
+        from gradlint.evaluation.interpreter import Frame
+
+        scope = Scope(source)
+        scope.variables.update({"__name__": dotted, "__file__": source.name, "__doc__": None})
+        value = ModuleValue(dotted, scope)
+        record = Record()
+        if path is not None:
+            self._values[path] = value
+            self.records[path] = record
+        outer, interpreter.record = interpreter.record, record
+        trails, interpreter.trails = interpreter.trails, []
+        frame = Frame(source, None, None)
+        scope.function = None
+        interpreter.frames.append(frame)
+        try:
+            for statement in source.module.body:
+                frame.syntax = statement
+                try:
+                    interpreter.block(_Single(statement), scope)
+                except Raised as error:
+                    interpreter.unknown(f"the program would stop here: {error}")
+                    if isinstance(statement, cst.SimpleStatementLine):
+                        continue
+        finally:
+            interpreter.frames.pop()
+            interpreter.record = outer
+            interpreter.trails = trails
+            if path is None:
+                self.records[Path(source.name)] = record
+        return value
+
+    # Import statements.
+
+    def run_import(self, interpreter: Interpreter, syntax: cst.Import, scope: Scope) -> None:
+        """`import a.b.c [as d]`."""
+        for alias in syntax.names:
+            dotted = _dotted(alias.name)
+            if alias.asname is not None and isinstance(alias.asname.name, cst.Name):
+                scope.assign(alias.asname.name.value, self._module_named(interpreter, dotted, scope))
+            else:
+                head = dotted.partition(".")[0]
+                scope.assign(head, self._module_named(interpreter, head, scope))
+
+    def run_import_from(self, interpreter: Interpreter, syntax: cst.ImportFrom, scope: Scope) -> None:
+        """`from a.b import c [as d], ...` and `from a.b import *`."""
+        dotted = _dotted(syntax.module) if syntax.module is not None else ""
+        level = len(syntax.relative)
+        if isinstance(syntax.names, cst.ImportStar):
+            self._import_everything(interpreter, dotted, level, scope)
+            return
+        for alias in syntax.names:
+            name = alias.name.value if isinstance(alias.name, cst.Name) else _dotted(alias.name)
+            target = alias.asname.name.value if alias.asname is not None else name  # type: ignore[union-attr]
+            scope.assign(target, self._imported(interpreter, dotted, level, name, scope))
+
+    def _imported(self, interpreter: Interpreter, dotted: str, level: int, name: str, scope: Scope) -> Value:
+        absolute = _absolute(dotted, level, scope)
+        if _is_table_first(absolute):
+            value = self.symbol(f"{absolute}.{name}")
+            if not isinstance(value, Symbol):
+                return value
+        path = self._find(dotted, level, scope)
+        if path is None:
+            return self.symbol(f"{absolute}.{name}")
+        if path.name == "__init__.py":
+            inner = self.loader.find_module(path, name, 1)
+            if inner is not None and not self._binds(path, name):
+                return Deferred(inner, f"{absolute}.{name}")
+        return Deferred(path, absolute, name)
+
+    def _binds(self, path: Path, name: str) -> bool:
+        known = self._values.get(path)
+        return known is not None and name in known.scope.variables
+
+    def _module_named(self, interpreter: Interpreter, dotted: str, scope: Scope) -> Value:
+        path = None if _is_table_first(dotted) else self._find(dotted, 0, scope)
+        return self.symbol(dotted) if path is None else Deferred(path, dotted)
+
+    def _find(self, dotted: str, level: int, scope: Scope) -> Path | None:
+        origin: Path | None = getattr(scope.source, "path", None)
+        return None if origin is None else self.loader.find_module(origin, dotted, level)
+
+    def _import_everything(self, interpreter: Interpreter, dotted: str, level: int, scope: Scope) -> None:
+        absolute = _absolute(dotted, level, scope)
+        path = None if _is_table_first(absolute) else self._find(dotted, level, scope)
+        module = self.module(interpreter, path, absolute) if path is not None else None
+        if module is None:
+            self._stars.setdefault(id(scope.module), []).append(absolute)
+            return
+        names = module.scope.variables.get("__all__")
+        if not isinstance(names, (list, tuple)):
+            names = [name for name in module.scope.variables if not name.startswith("_")]
+        for name in names:
+            if isinstance(name, str) and name in module.scope.variables:
+                scope.assign(name, module.scope.variables[name])
+        for library in self._stars.get(id(module.scope), ()):
+            self._stars.setdefault(id(scope.module), []).append(library)
+
+
+class _Single:
+    """A body of one statement."""
+
+    __slots__ = ("body",)
+
+    def __init__(self, statement: Any) -> None:
+        self.body = (statement,)
+
+
+# Frameworks that gradlint describes by tables, which come before the framework's own source.
+_TABLE_FIRST = ("torch", "keras", "tensorflow", "tf_keras", "lightning", "pytorch_lightning")
+
+
+def _is_table_first(dotted: str) -> bool:
+    return dotted.partition(".")[0] in _TABLE_FIRST
+
+
+def _library_value(name: str) -> Value:
+    from gradlint.evaluation.stdlib import lookup
+
+    value = lookup(name)
+    if value is not MISSING:
+        return value
+    from gradlint.frameworks import is_framework, resolve
+
+    if is_framework(name):
+        value = resolve(name)
+    return Symbol(name) if value is MISSING else value
+
+
+def _absolute(dotted: str, level: int, scope: Scope) -> str:
+    if not level:
+        return dotted
+    package = str(scope.module.variables.get("__name__", ""))
+    path: Path | None = getattr(scope.source, "path", None)
+    steps = level - 1 if path is not None and path.name == "__init__.py" else level
+    parts = package.split(".")
+    base = ".".join(parts[: len(parts) - steps]) if steps < len(parts) else ""
+    return ".".join(part for part in (base, dotted) if part)
+
+
+def _dotted(name: Any) -> str:
+    parts = []
+    while isinstance(name, cst.Attribute):
+        parts.append(name.attr.value)
+        name = name.value
+    parts.append(name.value)
+    return ".".join(reversed(parts))

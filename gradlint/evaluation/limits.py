@@ -1,0 +1,58 @@
+"""How much a file may cost: every number here bounds what hostile or merely huge source can make gradlint do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gradlint.evaluation.errors import BudgetExceeded
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on the evaluation of one file.
+
+    `steps` counts statements, calls and loop iterations; `depth` nested calls; `nodes` graph nodes;
+    `iterations` those of one loop; `items` the length of one container; `characters` of one string;
+    `bits` the size of one integer; `networks` how many networks are drawn up.
+    """
+
+    steps: int = 1_500_000
+    depth: int = 150
+    nodes: int = 120_000
+    iterations: int = 20_000
+    items: int = 100_000
+    characters: int = 100_000
+    bits: int = 4_096
+    networks: int = 400
+    instances: int = 60_000
+
+
+class Budget:
+    """What is left of the limits; raises `BudgetExceeded` when something is used up."""
+
+    __slots__ = ("instances", "limits", "nodes", "steps")
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.steps = 0
+        self.nodes = 0
+        self.instances = 0
+
+    def step(self) -> None:
+        """Count one step."""
+        self.steps += 1
+        if self.steps > self.limits.steps:
+            raise BudgetExceeded(f"more than {self.limits.steps} steps")
+
+    def node(self) -> int:
+        """Count one graph node and return its number."""
+        self.nodes += 1
+        if self.nodes > self.limits.nodes:
+            raise BudgetExceeded(f"more than {self.limits.nodes} operations on tensors")
+        return self.nodes
+
+    def instance(self) -> None:
+        """Count one object."""
+        self.instances += 1
+        if self.instances > self.limits.instances:
+            raise BudgetExceeded(f"more than {self.limits.instances} objects")

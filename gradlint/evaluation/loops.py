@@ -1,0 +1,111 @@
+"""`for` and `while`: known loops run as often as they say, loops over something unknown run once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import libcst as cst
+
+from gradlint.evaluation.branches import BREAK, CONTINUE
+from gradlint.evaluation.iteration import is_uncertain
+from gradlint.evaluation.scopes import Scope
+from gradlint.evaluation.targets import bind
+from gradlint.network import Event, EventKind, Origin
+
+if TYPE_CHECKING:
+    from gradlint.evaluation.interpreter import Interpreter
+
+_TRAINING = frozenset({EventKind.BACKWARD, EventKind.STEP, EventKind.FIT})
+
+
+class _Marked:
+    """Frames the events that a loop adds with LOOP_START and LOOP_END, if it adds any."""
+
+    def __init__(self, interpreter: Interpreter, syntax: Any) -> None:
+        frame = interpreter.frame
+        self.events = interpreter.record.events
+        self.start = len(self.events)
+        self.origin = Origin(frame.source, syntax, frame.caller)
+
+    def trains(self) -> bool:
+        """Whether what happened so far in the loop takes optimization steps: one iteration then says it all."""
+        return any(event.kind in _TRAINING for event in self.events[self.start :])
+
+    def close(self, iterations: int | None) -> None:
+        if len(self.events) > self.start:
+            details = {"iterations": iterations}
+            self.events.insert(self.start, Event(EventKind.LOOP_START, self.origin, details=details))
+            self.events.append(Event(EventKind.LOOP_END, self.origin, details=details))
+
+
+def run_for(interpreter: Interpreter, syntax: cst.For, scope: Scope) -> Any:
+    """Run a `for` statement."""
+    iterable = interpreter.evaluate(syntax.iter, scope)
+    uncertain = is_uncertain(iterable)
+    items = interpreter.iterate(iterable)
+    marked = _Marked(interpreter, syntax)
+    interpreter.uncertain += uncertain
+    completed = True
+    try:
+        for count, item in enumerate(items):
+            interpreter.budget.step()
+            if count >= interpreter.budget.limits.iterations:
+                interpreter.cut_short(f"a loop of more than {count} iterations")
+                break
+            bind(interpreter, syntax.target, item, scope)
+            signal = interpreter.block(syntax.body, scope)
+            if signal is BREAK:
+                completed = False
+                break
+            if signal is not None and signal is not CONTINUE:
+                if uncertain:
+                    interpreter.frame.possible_returns.append(signal.value)
+                    break
+                return signal
+            if interpreter.frame.possible_break:
+                interpreter.frame.possible_break = False
+            if marked.trains():
+                break
+    finally:
+        interpreter.uncertain -= uncertain
+        marked.close(None if uncertain else len(items))
+    if completed and syntax.orelse is not None:
+        return interpreter.block(syntax.orelse.body, scope)
+    return None
+
+
+def run_while(interpreter: Interpreter, syntax: cst.While, scope: Scope) -> Any:
+    """Run a `while` statement; one whose condition is not known runs once."""
+    marked = _Marked(interpreter, syntax)
+    count = 0
+    uncertain = False
+    try:
+        while True:
+            interpreter.budget.step()
+            truth = interpreter.truth(interpreter.evaluate(syntax.test, scope))
+            if truth is False or uncertain:
+                break
+            if count >= interpreter.budget.limits.iterations:
+                interpreter.cut_short(f"a loop of more than {count} iterations")
+                interpreter.uncertain_length()
+                break
+            count += 1
+            if truth is None:
+                uncertain = True
+                interpreter.uncertain += 1
+            signal = interpreter.block(syntax.body, scope)
+            if signal is BREAK:
+                return None
+            if signal is not None and signal is not CONTINUE:
+                return signal
+            if interpreter.frame.possible_break:
+                interpreter.frame.possible_break = False
+                break
+            if marked.trains():
+                break
+    finally:
+        interpreter.uncertain -= uncertain
+        marked.close(None)
+    if syntax.orelse is not None:
+        return interpreter.block(syntax.orelse.body, scope)
+    return None

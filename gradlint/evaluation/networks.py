@@ -1,0 +1,322 @@
+"""From objects to networks: runs the forward pass of a layer on symbolic input and draws up the graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import libcst as cst
+
+from gradlint.evaluation.assumptions import assumed_argument
+from gradlint.evaluation.errors import Raised
+from gradlint.evaluation.inputs import InputShape, candidates, first_layer
+from gradlint.evaluation.records import Created
+from gradlint.evaluation.values import (
+    Assumed,
+    Function,
+    Instance,
+    Tensor,
+    Unknown,
+    Value,
+    tensors_in,
+    walk,
+)
+from gradlint.frameworks.modules import all_parameters, children, named_modules
+from gradlint.network import Framework, Kind, Network, Node, Unresolved, topological
+
+if TYPE_CHECKING:
+    from gradlint.evaluation.interpreter import Interpreter
+
+_MOST_TRIES = 16
+_CONTAINERS = ("torch.nn.Sequential", "keras.Model", "torch.nn.Transformer", "torch.nn.TransformerEncoder")
+
+
+@dataclass(slots=True)
+class _Pass:
+    """One forward pass: what came out, on which inputs, and what went wrong."""
+
+    inputs: list[Tensor]
+    outputs: list[Tensor]
+    error: Raised | None
+    depth_known: bool
+    result: Value = None
+
+    @property
+    def opaque(self) -> int:
+        """Number of operations on the way that are not understood."""
+        return sum(node.kind is Kind.OPAQUE for node in topological(tuple(t.node for t in self.outputs)))
+
+    @property
+    def quality(self) -> tuple[int, int, int]:
+        """Larger is better: outputs at all, no loss of knowledge, shapes known."""
+        if not self.outputs:
+            return (0, 0, 0)
+        return (1, -self.opaque, sum(tensor.shape is not None for tensor in self.outputs))
+
+
+def is_network(created: Created) -> bool:
+    """Whether an object is a network of its own, and not a single layer of a framework."""
+    cls = created.instance.cls
+    return created.by_source or any(cls.derives_from(name) for name in _CONTAINERS)
+
+
+def roots(created: list[Created]) -> list[Created]:
+    """The networks among the objects made that are no part of another one."""
+    parts: set[int] = set()
+    for item in created:
+        for child in children(item.instance).values():
+            parts.add(id(child))
+        for value in item.instance.attrs.values():
+            if isinstance(value, (list, tuple, dict)):
+                parts.update(id(inner) for inner in walk(value, 3) if isinstance(inner, Instance))
+    return [item for item in created if id(item.instance) not in parts and is_network(item)]
+
+
+def build(interpreter: Interpreter, item: Created, call: str = "", shapes: list[InputShape] | None = None) -> Network:
+    """The network that a layer or model is."""
+    instance = item.instance
+    keras = instance.cls.derives_from("keras.Layer")
+    unknowns = len(interpreter.record.unknowns)
+    run = _graph_of(interpreter, instance)
+    if run is None:
+        run = _best_pass(interpreter, instance, shapes)
+    outputs = tuple(tensor.node for tensor in run.outputs)
+    nodes = topological(outputs)
+    _name_nodes(instance, nodes)
+    opaque = [node for node in nodes if node.kind is Kind.OPAQUE]
+    losses = interpreter.record.unknowns[unknowns:]
+    parameters = tuple(all_parameters(instance))
+    depth_known = run.depth_known and not _uncertain_depth(instance, item.uncertain)
+    shapes_known = all(parameter.shape is not None for parameter in parameters)
+    return Network(
+        name=_name(instance),
+        call=call or _call_text(item),
+        framework=Framework.KERAS if keras else Framework.TORCH,
+        nodes=nodes,
+        inputs=tuple(node for node in nodes if node.kind is Kind.INPUT),
+        outputs=outputs,
+        parameters=parameters,
+        origin=instance.origin,
+        complete=bool(outputs) and not opaque and run.error is None and shapes_known and depth_known,
+        depth_known=depth_known,
+        pretrained=any(layer.hidden.get("pretrained") is True for _, layer in named_modules(instance)),
+        unresolved=_unresolved(opaque, losses, run.error, instance),
+        assumptions=_assumptions(instance),
+    )
+
+
+def _name(instance: Instance) -> str:
+    if instance.cls.syntax is not None:
+        return instance.cls.name
+    name = instance.attrs.get("name") if instance.hidden.get("named") else None
+    return (
+        name if isinstance(name, str) else str(instance.hidden.get("variable") or instance.cls.name.rpartition(".")[2])
+    )
+
+
+def _call_text(item: Created) -> str:
+    origin = item.instance.origin
+    module = getattr(origin.source, "module", None) if origin is not None else None
+    if module is None or not isinstance(item.call, cst.Call):
+        return f"{item.instance.cls.name}()"
+    text = " ".join(module.code_for_node(item.call).split())
+    return text if len(text) <= 72 else f"{text[:69]}..."
+
+
+def _graph_of(interpreter: Interpreter, instance: Instance) -> _Pass | None:
+    """The graph of a functional or sequential Keras model, which exists without a forward pass."""
+    if "outputs" not in instance.hidden:
+        return None
+    outputs, inputs = tensors_in(instance.hidden["outputs"]), tensors_in(instance.hidden["inputs"])
+    return _Pass(inputs, outputs, None, not instance.hidden.get("uncertain", False)) if outputs else None
+
+
+def _uncertain_depth(instance: Instance, since: int) -> bool:
+    return any(layer.hidden.get("uncertain", 0) > since for _, layer in named_modules(instance))
+
+
+def _best_pass(interpreter: Interpreter, instance: Instance, shapes: list[InputShape] | None) -> _Pass:
+    best: _Pass | None = None
+    hint: Node | None = None
+    tried: set[Any] = set()
+
+    def attempt(shape: InputShape) -> bool:
+        nonlocal best
+        if shape in tried or len(tried) >= _MOST_TRIES:
+            return False
+        tried.add(shape)
+        run = forward(interpreter, instance, shape)
+        if best is None or run.quality > best.quality:
+            best = run
+        return run.error is None and bool(run.outputs) and run.outputs[0].shape is not None
+
+    for shape in shapes or ():
+        if attempt(shape):
+            break
+    else:
+        for shape in candidates(instance):
+            if attempt(shape):
+                break
+        else:
+            attempt(InputShape(None))
+            if best is not None and best.inputs:
+                hint = first_layer(best.inputs[0], tuple(tensor.node for tensor in best.outputs))
+            if hint is not None:
+                for shape in candidates(instance, hint):
+                    if attempt(shape):
+                        break
+    assert best is not None
+    return best
+
+
+def forward(interpreter: Interpreter, instance: Instance, shape: InputShape) -> _Pass:
+    """Call `instance` on symbolic input; its main input has `shape`, the others what their names suggest."""
+    from gradlint.evaluation.interpreter import Frame
+
+    unknowns = len(interpreter.record.unknowns)
+    events = len(interpreter.record.events)
+    method = instance.cls.find("call" if instance.cls.derives_from("keras.Layer") else "forward")
+    origin = instance.origin
+    assert origin is not None
+    frame = Frame(origin.source, None, None)
+    frame.syntax = origin.syntax
+    interpreter.frames.append(frame)
+    flag, interpreter.depth_flag = interpreter.depth_flag, False
+    uncertain, interpreter.uncertain_since = interpreter.uncertain_since, interpreter.uncertain
+    inputs: list[Tensor] = []
+    error: Raised | None = None
+    result: Value = None
+    try:
+        args, kwargs = _arguments(interpreter, method, shape, inputs)
+        interpreter.layer_calls += 1
+        result = interpreter.call(instance, *args, **kwargs)
+    except Raised as raised:
+        error = raised
+    finally:
+        del interpreter.frames[interpreter.frames.index(frame) :]
+        interpreter.layer_calls = 0
+        interpreter.trails.clear()
+        depth_known = not interpreter.depth_flag
+        interpreter.depth_flag, interpreter.uncertain_since = flag, uncertain
+        del interpreter.record.events[events:]
+    if error is not None:
+        del interpreter.record.unknowns[unknowns:]
+    outputs = [t for t in _tensors_of(result) if t.node.kind not in (Kind.INPUT, Kind.CONSTANT, Kind.PARAMETER)]
+    return _Pass(inputs, outputs, error, depth_known, result)
+
+
+def _tensors_of(value: Value) -> list[Tensor]:
+    found: list[Tensor] = []
+    for item in walk(value):
+        if isinstance(item, Tensor):
+            found.append(item)
+        elif isinstance(item, Instance):
+            found.extend(tensors_in(item.payload, list(item.attrs.values())))
+    return found
+
+
+_INDEX_NAMES = ("t", "timestep", "timesteps", "time_step")
+_FLAG_NAMES = ("mask", "masks")
+
+
+def _arguments(
+    interpreter: Interpreter, method: Value, shape: InputShape, inputs: list[Tensor]
+) -> tuple[list[Value], dict[str, Value]]:
+    """The arguments of a forward pass."""
+    args: list[Value] = []
+    kwargs: dict[str, Value] = {}
+    if not isinstance(method, Function):
+        return [_input(interpreter, shape, inputs)], kwargs
+    params: cst.Parameters = method.syntax.params
+    for index, param in enumerate([*params.posonly_params, *params.params][1:]):
+        name = param.name.value
+        if param.default is not None:
+            break
+        if index == 0:
+            args.append(_input(interpreter, shape, inputs))
+        else:
+            args.append(_other_input(interpreter, param, shape, inputs))
+        del name
+    if not args and isinstance(params.star_arg, cst.Param):
+        args.append(_input(interpreter, shape, inputs))
+    if not args and [*params.posonly_params, *params.params][1:]:
+        args.append(_input(interpreter, shape, inputs))
+    for param in params.kwonly_params:
+        if param.default is None:
+            kwargs[param.name.value] = _other_input(interpreter, param, shape, inputs)
+    return args, kwargs
+
+
+def _other_input(interpreter: Interpreter, param: cst.Param, shape: InputShape, inputs: list[Tensor]) -> Value:
+    name = param.name.value
+    if name in _INDEX_NAMES and shape.shape is not None:
+        return _input(interpreter, InputShape(shape.shape[:1], "int64"), inputs)
+    if name.endswith(_FLAG_NAMES) or name in _FLAG_NAMES:
+        return interpreter.unknown(f"mask `{name}`")
+    annotation: Any = param.annotation.annotation if param.annotation is not None else None
+    if isinstance(annotation, cst.Name) and annotation.value in ("int", "float", "bool", "str"):
+        return interpreter.unknown(f"argument `{name}` of the forward pass")
+    return _input(interpreter, shape, inputs)
+
+
+def _input(interpreter: Interpreter, shape: InputShape, inputs: list[Tensor]) -> Tensor:
+    kind = "int" if shape.dtype.startswith("int") else "float"
+    tensor = interpreter.emit(Kind.INPUT, (), shape.shape, attributes={"dtype": kind}, dtype=shape.dtype)
+    inputs.append(tensor)
+    return tensor
+
+
+def _name_nodes(instance: Instance, nodes: tuple[Node, ...]) -> None:
+    paths = {id(layer): path for path, layer in named_modules(instance)}
+    for node in nodes:
+        if node.layer is not None:
+            node.name = paths.get(id(node.layer), node.name)
+
+
+def _unresolved(
+    opaque: list[Node], losses: list[Unknown], error: Raised | None, instance: Instance
+) -> tuple[Unresolved, ...]:
+    """What is not known, most costly first, each reason once per place."""
+    found: dict[tuple[str, int], Unresolved] = {}
+
+    def add(reason: str, origin: Any, cost: int) -> None:
+        key = (reason, id(origin.syntax) if origin is not None else 0)
+        before = found[key].cost if key in found else 0
+        found[key] = Unresolved(reason, origin, before + cost)
+
+    if error is not None:
+        add(f"the forward pass would stop: {error}", instance.origin, 1_000)
+    for node in opaque:
+        add(str(node.get("reason", "not understood")), node.origin, 100)
+    for loss in losses:
+        add(loss.reason, loss.origin, loss.cost)
+    for key, value in instance.attrs.items():
+        if isinstance(value, Unknown):
+            add(f"attribute `{key}`: {value.reason}", value.origin, value.cost)
+    return tuple(sorted(found.values(), key=lambda item: -item.cost))
+
+
+def _assumptions(instance: Instance) -> tuple[str, ...]:
+    return tuple(instance.hidden.get("assumptions", ()))
+
+
+def assumed_arguments(interpreter: Interpreter, function: Function, skip: int) -> tuple[dict[str, Value], list[str]]:
+    """Arguments for the parameters of `function` without defaults (the first `skip` left out), and what was assumed."""
+    params: cst.Parameters = function.syntax.params
+    arguments: dict[str, Value] = {}
+    assumptions: list[str] = []
+    for param in [*params.posonly_params, *params.params][skip:] + list(params.kwonly_params):
+        name = param.name.value
+        if name in function.defaults:
+            continue
+        value = assumed_argument(param)
+        if value is None:
+            arguments[name] = interpreter.unknown(f"parameter `{name}` of {function.name}()")
+        else:
+            arguments[name] = value
+            if isinstance(value, Assumed):
+                assumptions.append(f"{name}={int(value)} assumed")
+    return arguments, assumptions
+
+
+__all__ = ["assumed_arguments", "build", "forward", "is_network", "roots"]

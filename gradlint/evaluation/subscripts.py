@@ -1,0 +1,130 @@
+"""Indexing and slicing of any value, and assignment to an index."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import libcst as cst
+
+from gradlint.evaluation.errors import Raised
+from gradlint.evaluation.operators import describe, plain
+from gradlint.evaluation.scopes import Scope
+from gradlint.evaluation.values import MISSING, Class, Instance, Symbol, Tensor, Unknown, Value, contains_unknown
+
+if TYPE_CHECKING:
+    from gradlint.evaluation.interpreter import Interpreter
+
+
+def key(interpreter: Interpreter, elements: Any, scope: Scope) -> Value:
+    """The value between the brackets: an index, a slice, or a tuple of these."""
+    parts: list[Value] = []
+    for element in elements:
+        part = element.slice
+        if isinstance(part, cst.Index):
+            value = interpreter.evaluate(part.value, scope)
+            if part.star:
+                parts.extend(interpreter.iterate(value))
+            else:
+                parts.append(value)
+        else:
+            bounds = [
+                None if b is None else interpreter.evaluate(b, scope) for b in (part.lower, part.upper, part.step)
+            ]
+            parts.append(slice(*bounds))
+    if len(parts) == 1 and (len(elements) == 1 and isinstance(elements[0].comma, cst.MaybeSentinel)):
+        return parts[0]
+    return tuple(parts)
+
+
+def get(interpreter: Interpreter, value: Value, index: Value) -> Value:
+    """`value[index]`."""
+    if isinstance(value, Tensor):
+        from gradlint.frameworks.operators import get_item
+
+        return get_item(interpreter, value, index)
+    if isinstance(value, Unknown):
+        value.cost += 1
+        return value
+    if isinstance(value, Instance):
+        method = value.cls.find("__getitem__")
+        if method is not MISSING:
+            return interpreter.call(method, value, index)
+    value, index = plain(value), plain(index)
+    if isinstance(value, Class):
+        members = value.namespace.get("__members__")
+        if isinstance(members, dict):
+            return _element(interpreter, members, index)
+        return value
+    if isinstance(value, Symbol):
+        return value
+    return _element(interpreter, value, index)
+
+
+def _element(interpreter: Interpreter, value: Value, index: Value) -> Value:
+    unknown = index if isinstance(index, Unknown) else _unknown_bound(index)
+    if unknown is not None:
+        unknown.cost += 1
+        return unknown
+    if isinstance(value, (list, tuple, dict, str, bytes, range)):
+        try:
+            return value[index]  # type: ignore[index]
+        except KeyError as error:
+            factory = getattr(value, "default_factory", None)
+            if factory is not None:
+                interpreter.modified(value)
+                value[index] = interpreter.call(factory)  # type: ignore[index]
+                return value[index]  # type: ignore[index]
+            raise Raised("KeyError", str(error)) from None
+        except (IndexError, TypeError, ValueError) as error:
+            if isinstance(index, Tensor):
+                return interpreter.unknown("an index that is a tensor")
+            raise Raised(type(error).__name__, str(error)) from None
+    if value is None:
+        raise Raised("TypeError", "'NoneType' object is not subscriptable")
+    return interpreter.unknown(f"indexing {describe(value)} is not modelled")
+
+
+def _unknown_bound(index: Value) -> Unknown | None:
+    if isinstance(index, slice):
+        return next((b for b in (index.start, index.stop, index.step) if isinstance(b, Unknown)), None)
+    return contains_unknown(index) if isinstance(index, tuple) else None
+
+
+def assign(interpreter: Interpreter, receiver: Value, index: Value, value: Value) -> None:
+    """`receiver[index] = value`."""
+    if isinstance(receiver, Tensor):
+        from gradlint.frameworks.operators import set_item
+
+        set_item(interpreter, receiver, index, value)
+        return
+    if isinstance(receiver, Instance):
+        method = receiver.cls.find("__setitem__")
+        if method is not MISSING:
+            interpreter.call(method, receiver, index, value)
+            return
+        receiver = receiver.payload
+    index = plain(index)
+    if isinstance(receiver, (list, dict)) and not isinstance(index, Unknown) and _unknown_bound(index) is None:
+        interpreter.modified(receiver)
+        try:
+            if isinstance(index, slice):
+                value = interpreter.iterate(value)
+            receiver[index] = value  # type: ignore[index]
+        except (IndexError, TypeError, ValueError) as error:
+            raise Raised(type(error).__name__, str(error)) from None
+
+
+def delete(interpreter: Interpreter, receiver: Value, index: Value) -> None:
+    """`del receiver[index]`."""
+    if isinstance(receiver, Instance):
+        method = receiver.cls.find("__delitem__")
+        if method is not MISSING:
+            interpreter.call(method, receiver, index)
+            return
+        receiver = receiver.payload
+    if isinstance(receiver, (list, dict)) and not isinstance(index, Unknown):
+        interpreter.modified(receiver)
+        try:
+            del receiver[index]  # type: ignore[arg-type]
+        except (KeyError, IndexError, TypeError) as error:
+            raise Raised(type(error).__name__, str(error)) from None
