@@ -258,7 +258,8 @@ def _getattr(context: Context, value: Value, name: Value, *default: Value) -> Va
     if isinstance(value, Unknown):
         return value
     if default and isinstance(value, Instance) and _own(value, name) is MISSING:
-        if value.cls.find("__getattr__") is MISSING or value.cls.find("__getattr__").__class__ is Native:
+        fallback = value.cls.find("__getattr__")
+        if not isinstance(fallback, Function):
             return context.unknown("a base class is not analysed") if value.cls.opaque else default[0]
     found = attributes.find(context, value, name)
     if found is MISSING:
@@ -324,11 +325,10 @@ def _map(context: Context, function: Value, *iterables: Value) -> Value:
 
 
 def _filter(context: Context, function: Value, iterable: Value) -> Value:
-    kept = []
-    for item in context.iterate(iterable):
-        if truth(context, item if function is None else context.call(function, item)) is not False:
-            kept.append(item)
-    return iter(kept)
+    def keeps(item: Value) -> bool:
+        return truth(context, item if function is None else context.call(function, item)) is not False
+
+    return iter([item for item in context.iterate(iterable) if keeps(item)])
 
 
 def _zip(context: Context, *iterables: Value, strict: Value = False) -> Value:
@@ -537,59 +537,58 @@ CLASSES["BaseException"] = python_class("builtins.BaseException", namespace={"__
 for _name in _EXCEPTIONS[1:]:
     CLASSES[_name] = python_class(f"builtins.{_name}", (CLASSES["BaseException"],))
 
+_FUNCTIONS: dict[str, Callable[..., Value]] = {
+    "len": lambda context, value: length(context, value),
+    "isinstance": _isinstance,
+    "issubclass": _issubclass,
+    "getattr": _getattr,
+    "hasattr": _hasattr,
+    "setattr": _setattr,
+    "delattr": _delattr,
+    "map": _map,
+    "filter": _filter,
+    "zip": _zip,
+    "enumerate": _enumerate,
+    "reversed": _reversed,
+    "sorted": sorted_values,
+    "sum": _sum,
+    "min": lambda context, *args, **kwargs: _extreme("min", context, *args, **kwargs),
+    "max": lambda context, *args, **kwargs: _extreme("max", context, *args, **kwargs),
+    "any": _any,
+    "all": _all,
+    "round": _round,
+    "abs": _abs,
+    "pow": _pow,
+    "divmod": _divmod,
+    "next": _next,
+    "iter": _iter,
+    "callable": _callable,
+    "vars": _vars,
+    "property": _property,
+    "staticmethod": lambda context, function: StaticMethod(function),
+    "classmethod": lambda context, function: ClassMethod(function),
+    "super": _super,
+    "print": _quiet,
+    "id": _unknown_result("id"),
+    "repr": _str,
+    "chr": lambda context, value: chr(value),
+    "ord": lambda context, value: ord(value),
+    "hash": _unknown_result("hash"),
+    "open": _unknown_result("open"),
+    "input": _unknown_result("input"),
+    "eval": _unknown_result("eval"),
+    "exec": _unknown_result("exec"),
+    "globals": lambda context: context.modules.globals_of(context),
+    "locals": lambda context: dict(context.caller_arguments()),
+    "dir": _unknown_result("dir"),
+    "__import__": _unknown_result("__import__"),
+    "exit": _quiet,
+    "quit": _quiet,
+}
+
 BUILTINS: dict[str, Value] = {
     **CLASSES,
-    **{
-        name: Native(name, function)
-        for name, function in {
-            "len": lambda context, value: length(context, value),
-            "isinstance": _isinstance,
-            "issubclass": _issubclass,
-            "getattr": _getattr,
-            "hasattr": _hasattr,
-            "setattr": _setattr,
-            "delattr": _delattr,
-            "map": _map,
-            "filter": _filter,
-            "zip": _zip,
-            "enumerate": _enumerate,
-            "reversed": _reversed,
-            "sorted": sorted_values,
-            "sum": _sum,
-            "min": lambda context, *args, **kwargs: _extreme("min", context, *args, **kwargs),
-            "max": lambda context, *args, **kwargs: _extreme("max", context, *args, **kwargs),
-            "any": _any,
-            "all": _all,
-            "round": _round,
-            "abs": _abs,
-            "pow": _pow,
-            "divmod": _divmod,
-            "next": _next,
-            "iter": _iter,
-            "callable": _callable,
-            "vars": _vars,
-            "property": _property,
-            "staticmethod": lambda context, function: StaticMethod(function),
-            "classmethod": lambda context, function: ClassMethod(function),
-            "super": _super,
-            "print": _quiet,
-            "id": _unknown_result("id"),
-            "repr": _str,
-            "chr": lambda context, value: chr(value),
-            "ord": lambda context, value: ord(value),
-            "hash": _unknown_result("hash"),
-            "open": _unknown_result("open"),
-            "input": _unknown_result("input"),
-            "eval": _unknown_result("eval"),
-            "exec": _unknown_result("exec"),
-            "globals": lambda context: context.modules.globals_of(context),
-            "locals": lambda context: dict(context.caller_arguments()),
-            "dir": _unknown_result("dir"),
-            "__import__": _unknown_result("__import__"),
-            "exit": _quiet,
-            "quit": _quiet,
-        }.items()
-    },
+    **{name: Native(name, function) for name, function in _FUNCTIONS.items()},
     "NotImplemented": Symbol("builtins.NotImplemented"),
     "Ellipsis": Ellipsis,
     "__debug__": True,

@@ -69,8 +69,10 @@ class Evaluator:
             interpreter.frames.append(Frame(source, None, None))
             self._use_functions(record)
             self._use_classes(record)
-            for item in roots(record.created)[: self.limits.networks]:
-                networks.append((item.instance, build(interpreter, item, shapes=self._shapes(record, item))))
+            networks.extend(
+                (item.instance, build(interpreter, item, shapes=self._shapes(record, item)))
+                for item in roots(record.created)[: self.limits.networks]
+            )
         except BudgetExceeded as error:
             notes.append(f"evaluation was cut short: {error}")
         except RecursionError:
@@ -105,7 +107,7 @@ class Evaluator:
         """Call the functions that nothing calls, with their defaults and assumed or unknown arguments."""
         for function in list(record.functions):
             if "__called__" not in function.attributes:
-                self._attempt(lambda function=function: self._use_function(function))  # type: ignore[misc]
+                self._attempt(lambda function=function: self._use_function(function))
 
     def _use_function(self, function: Function) -> None:
         before = len(self.interpreter.record.created)
@@ -124,7 +126,7 @@ class Evaluator:
                 continue
             if id(cls) in used_as_base and not (cls.namespace.keys() & {"forward", "call"}):
                 continue
-            self._attempt(lambda cls=cls: self._use_class(cls))  # type: ignore[misc]
+            self._attempt(lambda cls=cls: self._use_class(cls))
 
     def _use_class(self, cls: Class) -> None:
         interpreter = self.interpreter

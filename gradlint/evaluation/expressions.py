@@ -70,6 +70,7 @@ def _concatenated(interpreter: Interpreter, syntax: cst.ConcatenatedString, scop
 @_handles(cst.FormattedString)
 def _formatted(interpreter: Interpreter, syntax: cst.FormattedString, scope: Scope) -> Value:
     parts: list[str] = []
+    part: Any
     for part in syntax.parts:
         if isinstance(part, cst.FormattedStringText):
             parts.append(part.value.replace("{{", "{").replace("}}", "}"))
@@ -133,6 +134,7 @@ def _elements(interpreter: Interpreter, elements: Any, scope: Scope) -> list[Val
 @_handles(cst.Dict)
 def _dict(interpreter: Interpreter, syntax: cst.Dict, scope: Scope) -> Value:
     result: dict[Value, Value] = {}
+    element: Any
     for element in syntax.elements:
         value = interpreter.evaluate(element.value, scope)
         if isinstance(element, cst.StarredDictElement):

@@ -68,7 +68,6 @@ class Interpreter:
         self.depth_flag = False
         self.layer_calls = 0
         """How many calls of layers are in progress."""
-        self.tables: dict[str, Any] = {}
         self.cut: set[str] = set()
 
     def begin(self, limits: Limits | None = None) -> None:
@@ -76,7 +75,6 @@ class Interpreter:
         self.budget = Budget(limits or self.budget.limits)
         self.frames.clear()
         self.trails.clear()
-        self.tables.clear()
         self.training = self.gradients = True
         self.uncertain = self.uncertain_since = self.layer_calls = 0
         self.depth_flag = False

@@ -56,6 +56,9 @@ COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 
 _COMPARISON_DUNDER = {"==": "__eq__", "!=": "__ne__", "<": "__lt__", "<=": "__le__", ">": "__gt__", ">=": "__ge__"}
 
+_UNARY: dict[str, Callable[[Any], Any]] = {"-": operator.neg, "+": operator.pos, "~": operator.invert}
+_UNARY_DUNDER = {"-": "__neg__", "+": "__pos__", "~": "__invert__"}
+
 _WIDE_FORMAT = re.compile(r"\d{5}|\*")
 _NUMBERS = (int, float, bool, complex)
 _ERRORS = (TypeError, ValueError, ZeroDivisionError, OverflowError, KeyError, IndexError, AttributeError, MemoryError)
@@ -245,7 +248,7 @@ def contains(interpreter: Interpreter, container: Value, item: Value) -> Value:
             raise Raised("TypeError", str(error)) from None
     if isinstance(container, (str, bytes)):
         try:
-            return item in container  # type: ignore[operator]
+            return item in container
         except TypeError as error:
             raise Raised("TypeError", str(error)) from None
     if isinstance(container, (list, tuple)):
@@ -268,13 +271,13 @@ def unary(interpreter: Interpreter, symbol: str, operand: Value) -> Value:
 
         return unary_operation(interpreter, symbol, operand)
     if isinstance(operand, Instance):
-        method = operand.cls.find({"-": "__neg__", "+": "__pos__", "~": "__invert__"}[symbol])
+        method = operand.cls.find(_UNARY_DUNDER[symbol])
         if method is not MISSING:
             return interpreter.call(method, operand)
         operand = plain(operand)
     if isinstance(operand, Unknown):
         return operand
     try:
-        return {"-": operator.neg, "+": operator.pos, "~": operator.invert}[symbol](operand)
+        return _UNARY[symbol](operand)
     except TypeError as error:
         raise Raised("TypeError", str(error)) from None

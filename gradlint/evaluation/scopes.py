@@ -28,7 +28,7 @@ class Scope:
         self.parent = parent
         self.source = source
         self.module: Scope = parent.module if parent is not None else self
-        self.function = function if function is not None else (parent.function if parent is not None else None)
+        self.function: Any = function if function is not None else (parent.function if parent is not None else None)
         self.outer_names: dict[str, Scope] | None = None
         self.is_class = is_class
 

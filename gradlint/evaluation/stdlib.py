@@ -289,7 +289,7 @@ _IDENTITY_DECORATORS = [
     "numba.njit",
 ]
 
-_NUMPY_MATH = {
+_NUMPY_MATH: dict[str, Callable[..., Any]] = {
     "sqrt": math.sqrt,
     "log": math.log,
     "log2": math.log2,

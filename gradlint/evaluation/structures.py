@@ -214,10 +214,14 @@ def _asdict(context: Context, value: Value) -> Value:
     return value
 
 
+def _fields_of(value: Value) -> dict[str, Value]:
+    cls = value.cls if isinstance(value, Instance) else value
+    fields = cls.find("__fields__") if isinstance(cls, Class) else MISSING
+    return fields if isinstance(fields, dict) else {}
+
+
 def _fields(context: Context, value: Value) -> Value:
-    cls = value if isinstance(value, Class) else value.cls
-    names = cls.find("__fields__")
-    return tuple(Instance(_FIELD, {"name": name}) for name in names) if isinstance(names, dict) else ()
+    return tuple(Instance(_FIELD, {"name": name}) for name in _fields_of(value))
 
 
 DATACLASSES: dict[str, Value] = {
@@ -226,9 +230,7 @@ DATACLASSES: dict[str, Value] = {
     "dataclasses.replace": Native("dataclasses.replace", _replace),
     "dataclasses.asdict": Native("dataclasses.asdict", _asdict),
     "dataclasses.fields": Native("dataclasses.fields", _fields),
-    "dataclasses.is_dataclass": Native(
-        "is_dataclass", lambda context, value: getattr(value, "cls", value).find("__fields__") is not MISSING
-    ),
+    "dataclasses.is_dataclass": Native("is_dataclass", lambda context, value: bool(_fields_of(value))),
     "pydantic.dataclasses.dataclass": Native("dataclasses.dataclass", _dataclass),
     "pydantic.BaseModel": python_class(
         "pydantic.BaseModel", namespace={"__gradlint_finish__": Native("finish", make_dataclass)}
@@ -275,22 +277,19 @@ def _same(context: Context, self: Instance, *args: Value, **kwargs: Value) -> Va
 
 _NAMESPACE = python_class("argparse.Namespace")
 _NAMESPACE.namespace["__init__"] = Native("Namespace", lambda context, self, **kwargs: self.attrs.update(kwargs))
+_PARSER_METHODS: dict[str, Callable[..., Value]] = {
+    "__init__": _parser,
+    "add_argument": _add_argument,
+    "parse_args": _parse_args,
+    "parse_known_args": lambda context, self, *args, **kwargs: (_parse_args(context, self), []),
+    "set_defaults": _set_defaults,
+    "add_argument_group": _same,
+    "add_mutually_exclusive_group": _same,
+    "add_subparsers": _same,
+    "add_parser": _same,
+    "print_help": lambda context, self, *args: None,
+}
 _PARSER = python_class(
-    "argparse.ArgumentParser",
-    namespace={
-        name: Native(name, function)
-        for name, function in {
-            "__init__": _parser,
-            "add_argument": _add_argument,
-            "parse_args": _parse_args,
-            "parse_known_args": lambda context, self, *args, **kwargs: (_parse_args(context, self), []),
-            "set_defaults": _set_defaults,
-            "add_argument_group": _same,
-            "add_mutually_exclusive_group": _same,
-            "add_subparsers": _same,
-            "add_parser": _same,
-            "print_help": lambda context, self, *args: None,
-        }.items()
-    },
+    "argparse.ArgumentParser", namespace={name: Native(name, function) for name, function in _PARSER_METHODS.items()}
 )
 ARGPARSE: dict[str, Value] = {"argparse.ArgumentParser": _PARSER, "argparse.Namespace": _NAMESPACE}

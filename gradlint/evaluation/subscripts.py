@@ -67,13 +67,13 @@ def _element(interpreter: Interpreter, value: Value, index: Value) -> Value:
         return unknown
     if isinstance(value, (list, tuple, dict, str, bytes, range)):
         try:
-            return value[index]  # type: ignore[index]
+            return value[index]
         except KeyError as error:
             factory = getattr(value, "default_factory", None)
             if factory is not None:
                 interpreter.modified(value)
-                value[index] = interpreter.call(factory)  # type: ignore[index]
-                return value[index]  # type: ignore[index]
+                value[index] = interpreter.call(factory)
+                return value[index]
             raise Raised("KeyError", str(error)) from None
         except (IndexError, TypeError, ValueError) as error:
             if isinstance(index, Tensor):
@@ -109,7 +109,7 @@ def assign(interpreter: Interpreter, receiver: Value, index: Value, value: Value
         try:
             if isinstance(index, slice):
                 value = interpreter.iterate(value)
-            receiver[index] = value  # type: ignore[index]
+            receiver[index] = value
         except (IndexError, TypeError, ValueError) as error:
             raise Raised(type(error).__name__, str(error)) from None
 
@@ -125,6 +125,6 @@ def delete(interpreter: Interpreter, receiver: Value, index: Value) -> None:
     if isinstance(receiver, (list, dict)) and not isinstance(index, Unknown):
         interpreter.modified(receiver)
         try:
-            del receiver[index]  # type: ignore[arg-type]
+            del receiver[index]
         except (KeyError, IndexError, TypeError) as error:
             raise Raised(type(error).__name__, str(error)) from None

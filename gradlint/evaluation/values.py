@@ -72,7 +72,7 @@ class Assumed(int):
         return _assumed(int.__neg__(self))
 
 
-def _assumed(result: Any) -> Any:
+def _assumed(result: int) -> int:
     return Assumed(result) if type(result) is int else result
 
 
@@ -186,12 +186,12 @@ class Class:
 
 @dataclass(slots=True, eq=False)
 class Instance:
-    """An object of a class. `payload` is the Python value it wraps if its class derives from a builtin
-    container or number, a named tuple (a tuple) or an enum (its value).
+    """An object of a class.
 
-    For framework layers `attrs` holds what the real object has under the same name (`in_features`,
-    `weight`, `kernel_size`, ...), in the order in which it was set, which is the order of registration;
-    what gradlint keeps for itself is in `hidden`.
+    `payload` is the Python value it wraps if its class derives from a builtin container or number, a named
+    tuple (a tuple) or an enum (its value). For framework layers `attrs` holds what the real object has under
+    the same name (`in_features`, `weight`, ...), in the order in which it was set, which is the order of
+    registration; what gradlint keeps for itself is in `hidden`.
     """
 
     cls: Class
