@@ -23,7 +23,10 @@ def parse(text: str) -> libcst.Module:
     Raises:
         SourceError: `text` is no Python.
     """
-    check_nesting(text)
+    try:
+        check_nesting(text)
+    except SourceError as error:  # a bracket that is never closed looks like deep nesting
+        raise syntax_error(text) or error from None
     enabled = gc.isenabled()
     gc.disable()
     try:
