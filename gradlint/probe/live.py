@@ -1,0 +1,201 @@
+"""Measuring the real object: import of the file, building its network, hooks on its layers. Runs in the child."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+
+from gradlint.probe.errors import NotMeasurable
+from gradlint.probe.figures import Run
+from gradlint.probe.losses import loss, neutral
+from gradlint.probe.measure import draw_input, joined
+from gradlint.probe.measurement import Measurement
+from gradlint.probe.network_spec import NetworkSpec, NodeSpec
+from gradlint.probe.plan import Plan, plan
+from gradlint.probe.request import Request
+
+_KERAS_ROLES = {"weight": ("kernel", "embeddings", "gamma"), "bias": ("bias", "beta")}
+
+
+def measure_live(network: NetworkSpec, request: Request, live: Mapping[str, Any]) -> Measurement:
+    """Measure what `live["call"]` builds in the namespace of `live["file"]`.
+
+    The graph gives the shapes of the inputs and the names of the layers; figures are for layers that the
+    real object has under the same name.
+
+    Raises:
+        NotMeasurable: the file or the call cannot be run, or gives no network.
+    """
+    chosen = plan(network, request)
+    module = load(Path(live["file"]))
+    results = [_measure_seed(network, chosen, request, module, live["call"], seed) for seed in range(chosen.seeds)]
+    return joined(results, chosen.batch, chosen.assumptions)
+
+
+def load(path: Path) -> ModuleType:
+    """Import a file as Python would: as part of its package if it is in one, else with its folder on the path."""
+    path = path.resolve()
+    parts = [path.stem] if path.stem != "__init__" else []
+    folder = path.parent
+    while (folder / "__init__.py").exists() and folder.name.isidentifier():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    sys.path.insert(0, str(folder))
+    if folder != path.parent:
+        return importlib.import_module(".".join(parts))
+    name = f"gradlint_live_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise NotMeasurable(f"{path.name} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def build(module: ModuleType, call: str) -> nn.Module:
+    """The network that the expression `call` gives in the namespace of `module`.
+
+    Raises:
+        NotMeasurable: it gives no network.
+    """
+    value = eval(call, vars(module))
+    if isinstance(value, type) or (callable(value) and not isinstance(value, nn.Module)):
+        value = value()
+    if not isinstance(value, nn.Module):
+        hint = " (Keras needs KERAS_BACKEND=torch)" if type(value).__module__.startswith("keras") else ""
+        raise NotMeasurable(f"`{call}` gives no PyTorch module but {type(value).__name__}{hint}")
+    return value
+
+
+def _measure_seed(
+    network: NetworkSpec, chosen: Plan, request: Request, module: ModuleType, call: str, seed: int
+) -> Measurement:
+    torch.manual_seed(seed)
+    keras = sys.modules.get("keras")
+    if keras is not None:
+        keras.utils.set_random_seed(seed)
+    model = build(module, call)
+    model.to(request.device)
+    generator = Generator().manual_seed(seed)
+    inputs = [draw_input(network, chosen, request, position, generator) for position in network.inputs]
+    is_keras = _is_keras(model)
+    if is_keras:
+        model(_arguments(inputs))  # builds what Keras builds on the first call
+    model.train()
+    hooks = Hooks(network, model)
+    run = Run(network, hooks.parameters.get)
+    hooks.attach(run)
+    outputs = model(_arguments(inputs), training=True) if is_keras else model(*inputs)
+    flat = list(_tensors(outputs))
+    if request.loss == "neutral":
+        value = neutral(flat, generator)
+    else:
+        value = loss(request.loss, flat[0], request.from_logits, generator)
+    value.backward()
+    if not run.outputs:
+        raise NotMeasurable("no layer of the real network bears a name that the graph has")
+    return run.measurement((), None, ())
+
+
+def _arguments(inputs: Sequence[Tensor]) -> Any:
+    """Keras takes its inputs as one argument."""
+    return inputs[0] if len(inputs) == 1 else list(inputs)
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """The tensors in an output, in order, however they are packed."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _tensors(item)
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _tensors(item)
+    elif hasattr(value, "__dataclass_fields__"):
+        for name in value.__dataclass_fields__:
+            yield from _tensors(getattr(value, name))
+
+
+def _is_keras(model: nn.Module) -> bool:
+    return any(base.__module__.startswith("keras.") for base in type(model).__mro__)
+
+
+@dataclass(slots=True)
+class Hooks:
+    """Finds the weighted layers of the graph among the modules of the real network and watches their outputs.
+
+    `parameters` maps the positions of the graph's parameters to the real tensors.
+    """
+
+    network: NetworkSpec
+    model: nn.Module
+    parameters: dict[int, Tensor] = field(default_factory=dict)
+
+    def attach(self, run: Run) -> None:
+        """Report the output of each layer found to `run`; the k-th call of a layer is the k-th node of its name."""
+        positions: dict[str, list[int]] = defaultdict(list)
+        for position in self.network.weighted:
+            positions[self.network.nodes[position].name].append(position)
+        for name, module in _layers(self.model):
+            if name in positions:
+                self._register(module, self.network.nodes[positions[name][0]])
+                _watch(module, positions[name], run)
+
+    def _register(self, module: nn.Module, node: NodeSpec) -> None:
+        for role, position in node.parameters.items():
+            value = _weight(module, role)
+            if value is not None:
+                self.parameters[position] = value
+
+
+def _layers(model: nn.Module) -> Iterator[tuple[str, Any]]:
+    """The layers of a network with the names that the graph gives them: dotted paths, or Keras's own names."""
+    if _is_keras(model):
+        layers: Any = model
+        for layer in layers._flatten_layers(include_self=False):
+            yield layer.name, layer
+    else:
+        yield from model.named_modules()
+
+
+def _weight(module: Any, role: str) -> Tensor | None:
+    for name in (role, *_KERAS_ROLES.get(role, ())):
+        value = getattr(module, name, None)
+        value = getattr(value, "value", value)
+        if isinstance(value, Tensor):
+            return value
+    return None
+
+
+def _watch(module: Any, positions: Sequence[int], run: Run) -> None:
+    calls = iter(positions)
+
+    def report(output: Any) -> None:
+        position = next(calls, None)
+        tensor = next(_tensors(output), None)
+        if position is not None and tensor is not None:
+            run.observe(position, tensor)
+
+    if _is_keras(module) and callable(getattr(module, "activation", None)):
+        inner = module.activation
+
+        def before_activation(x: Tensor) -> Tensor:
+            report(x)
+            result: Tensor = inner(x)
+            return result
+
+        module.activation = before_activation
+    else:
+        module.register_forward_hook(lambda _module, _inputs, output: report(output))

@@ -1,0 +1,171 @@
+"""How many samples and seeds a network is measured with, and on what input: decided from its shapes alone.
+
+Nothing here depends on how fast the machine is at the moment, so that the same network gives the same figures.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from gradlint.probe.batching import batch_size, shapes_for
+from gradlint.probe.errors import NotMeasurable
+from gradlint.probe.network_spec import NetworkSpec, NodeSpec
+from gradlint.probe.request import Request
+
+Shape = tuple[int | None, ...] | None
+
+BATCH = 32
+"""Samples for an ordinary network."""
+SMALLEST_BATCH = 4
+BATCHES = (BATCH, 16, 8, SMALLEST_BATCH)
+FEWER_SEEDS = (3, 2, 1)
+GIB = 1 << 30
+WORK = 1.0e11
+"""Multiplications for one network, over seeds and samples: some seconds on one core."""
+RATE = {"cpu": 5.0e9, "cuda": 1.0e12, "mps": 2.0e11}
+"""Multiplications per second that even a slow device of its kind reaches; for saying no, not for planning."""
+PASSES = 3
+"""A backward pass costs two forward passes."""
+STEPS, IMAGE_SIDE, FEATURES = 16, 32, 16
+"""What a sequence length, an image side and a number of features are taken to be where nothing says it."""
+TOKENS = 10
+"""Range of integer inputs that feed no embedding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one network runs: samples, seeds, the output shape of every node, and what had to be assumed."""
+
+    batch: int
+    seeds: int
+    shapes: tuple[Shape, ...]
+    assumptions: tuple[str, ...] = ()
+
+
+def plan(network: NetworkSpec, request: Request) -> Plan:
+    """The largest batch and number of seeds that the limits allow.
+
+    Raises:
+        NotMeasurable: even the least would take too long or too much memory, or there is no input.
+    """
+    if not network.inputs:
+        raise NotMeasurable("the network has no input that is understood")
+    own = batch_size(network)
+    movable = own is not None and shapes_for(network, own * 2) is not None
+    least = SMALLEST_BATCH if movable else own or BATCH
+    choices = [(batch, request.seeds) for batch in (BATCHES if movable else (least,))]
+    choices += [(least, min(seeds, request.seeds)) for seeds in FEWER_SEEDS]
+    fitting = [choice for choice in choices if memory(network, choice[0], own) <= request.memory_limit]
+    if not fitting:
+        needed, allowed = memory(network, least, own) / GIB, request.memory_limit / GIB
+        raise NotMeasurable(f"it needs about {needed:.1f} GiB of memory, and {allowed:.1f} are allowed")
+    sample = PASSES * (1 + request.steps) * multiplications(network) / (own or 1)
+    work = WORK * RATE[request.device] / RATE["cpu"]
+    batch, seeds = next((choice for choice in fitting if math.prod(choice) * sample <= work), fitting[-1])
+    seconds = batch * seeds * sample / RATE[request.device]
+    if seconds > request.time_limit:
+        raise NotMeasurable(f"it would take about {seconds:.0f} s, and {request.time_limit:.0f} s are allowed")
+    shapes = shapes_for(network, batch) if movable else None
+    if shapes is not None:
+        return Plan(batch, seeds, shapes)
+    return _assumed(network, Plan(batch, seeds, tuple(node.shape for node in network.nodes)))
+
+
+def multiplications(network: NetworkSpec) -> float:
+    """Multiplications of one forward pass with the network's own shapes."""
+    return sum(_multiplications(network, node) for node in network.nodes)
+
+
+def _multiplications(network: NetworkSpec, node: NodeSpec) -> float:
+    entries = float(math.prod(size or 1 for size in node.shape or ()))
+    weight = node.parameters.get("weight")
+    if node.kind == "recurrent":
+        total = sum(_entries(network.parameters[position].shape) for position in node.parameters.values())
+        source = network.nodes[node.inputs[0]].shape if node.inputs else None
+        return total * math.prod(size or 1 for size in (source or (1, STEPS))[:2])
+    if node.kind == "linear" and weight is not None:
+        return entries * _entries(network.parameters[weight].shape) / max(1, int(node.get("out_features", 1)))
+    if node.kind == "convolution" and weight is not None:
+        channels = max(1, int(node.get("in_channels" if node.get("transposed") else "out_channels", 1)))
+        return entries * _entries(network.parameters[weight].shape) / channels
+    if node.kind in ("matmul", "attention") and node.inputs:
+        source = network.nodes[node.inputs[-1 if node.kind == "attention" else 0]].shape or (1,)
+        return entries * (source[-2] or 1 if node.kind == "attention" and len(source) > 1 else source[-1] or 1)
+    return entries
+
+
+def memory(network: NetworkSpec, batch: int, own: int | None) -> float:
+    """Bytes that weights, gradients and kept activations take for `batch` samples, roughly."""
+    weights = sum(_entries(parameter.shape) for parameter in network.parameters)
+    kept = sum(math.prod(size or 1 for size in node.shape or ()) for node in network.nodes)
+    return 4.0 * (2 * weights + 2 * kept * batch / (own or 1))
+
+
+def _entries(shape: tuple[int, ...] | None) -> int:
+    return math.prod(shape) if shape is not None else 0
+
+
+def _assumed(network: NetworkSpec, given: Plan) -> Plan:
+    """The plan with the open sizes of the inputs filled in, from what the first layer takes."""
+    shapes, assumptions = list(given.shapes), list(given.assumptions)
+    for position in network.inputs:
+        shape = shapes[position]
+        if shape is not None and None not in shape:
+            continue
+        shapes[position] = filled = _input_shape(network, position, given.batch)
+        name = network.nodes[position].name or "the input"
+        assumptions.append(f"shape {filled} assumed for {name}")
+    return replace(given, shapes=tuple(shapes), assumptions=tuple(assumptions))
+
+
+def _input_shape(network: NetworkSpec, position: int, batch: int) -> tuple[int, ...]:
+    user = consumer(network, position)
+    if user is None:
+        usual: tuple[int, ...] = (batch, FEATURES)
+    elif user.kind == "convolution":
+        kernel = user.get("kernel_size", (1, 1))
+        sides = (IMAGE_SIDE,) * (1 if isinstance(kernel, int) else len(kernel))
+        channels = int(user.get("in_channels", FEATURES))
+        usual = (batch, *sides, channels) if user.get("channel_axis", 1) == -1 else (batch, channels, *sides)
+    elif user.kind == "embedding":
+        usual = (batch, STEPS)
+    elif user.kind == "recurrent":
+        time_first = user.get("time_axis", 1) == 0
+        usual = (*((STEPS, batch) if time_first else (batch, STEPS)), int(user.get("input_size", FEATURES)))
+    else:
+        usual = (batch, int(user.get("in_features", FEATURES)))
+    shape = network.nodes[position].shape
+    if shape is None:
+        return usual
+    if len(shape) != len(usual):
+        usual = (batch, *[STEPS] * (len(shape) - 2), usual[-1])[: len(shape)]
+    return tuple(default if size is None else size for size, default in zip(shape, usual, strict=True))
+
+
+def consumer(network: NetworkSpec, position: int) -> NodeSpec | None:
+    """The first weighted layer that takes the tensor at `position`, directly or through reshapes and the like."""
+    reached = {position}
+    for index, node in enumerate(network.nodes):
+        if not reached.intersection(node.inputs):
+            continue
+        if node.kind in ("convolution", "linear", "embedding", "recurrent"):
+            return node
+        if node.kind in ("reshape", "activation", "normalization", "dropout", "add", "multiply", "stop", "pooling"):
+            reached.add(index)
+    return None
+
+
+def token_range(network: NetworkSpec, position: int) -> int:
+    """How many different tokens an integer input may hold: entries of the smallest table that it indexes."""
+    sizes = []
+    reached = {position}
+    for index, node in enumerate(network.nodes):
+        if reached.intersection(node.inputs):
+            if node.kind == "embedding":
+                weight = node.parameters.get("weight")
+                shape = None if weight is None else network.parameters[weight].shape
+                sizes.append(int(node.get("num_embeddings") or (shape or (TOKENS,))[0]))
+            elif node.kind in ("reshape", "stop"):
+                reached.add(index)
+    return max(1, min(sizes, default=TOKENS))
