@@ -20,12 +20,12 @@ from gradlint.evaluation.structures import (
     DATACLASSES,
     ENUMS,
     NAMED_TUPLES,
-    DefaultDict,
 )
 from gradlint.evaluation.values import (
     MISSING,
     BoundMethod,
     Class,
+    DefaultDict,
     Function,
     Instance,
     Native,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gradlint.evaluation.builtins import CLASSES
 from gradlint.evaluation.classes import python_class
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
 
     Context = Interpreter
-
-
-class DefaultDict(dict[Any, Any]):
-    """A dict with the value that makes its missing entries."""
-
-    default_factory: Value = None
 
 
 # Named tuples.

@@ -9,7 +9,17 @@ import libcst as cst
 from gradlint.evaluation.errors import Raised
 from gradlint.evaluation.operators import describe, plain
 from gradlint.evaluation.scopes import Scope
-from gradlint.evaluation.values import MISSING, Class, Instance, Symbol, Tensor, Unknown, Value, contains_unknown
+from gradlint.evaluation.values import (
+    MISSING,
+    Class,
+    DefaultDict,
+    Instance,
+    Symbol,
+    Tensor,
+    Unknown,
+    Value,
+    contains_unknown,
+)
 
 if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
@@ -69,11 +79,10 @@ def _element(interpreter: Interpreter, value: Value, index: Value) -> Value:
         try:
             return value[index]
         except KeyError as error:
-            factory = getattr(value, "default_factory", None)
-            if factory is not None:
+            if isinstance(value, DefaultDict) and value.default_factory is not None:
                 interpreter.modified(value)
-                value[index] = interpreter.call(factory)
-                return value[index]
+                made = value[index] = interpreter.call(value.default_factory)
+                return made
             raise Raised("KeyError", str(error)) from None
         except (IndexError, TypeError, ValueError) as error:
             if isinstance(index, Tensor):

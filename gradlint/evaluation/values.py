@@ -250,6 +250,12 @@ class Deferred:
         self.attribute = attribute
 
 
+class DefaultDict(dict[Any, Any]):
+    """A dict with the value that makes its missing entries."""
+
+    default_factory: Value = None
+
+
 class _Missing:
     __slots__ = ()
 
