@@ -2,13 +2,12 @@
 
 from gradlint.sources.decoding import decode, may_matter
 from gradlint.sources.errors import SourceError
-from gradlint.sources.files import DEFAULT_EXCLUDE, Discovery, Found, Missed
+from gradlint.sources.files import Discovery, Found, Missed
 from gradlint.sources.loader import SourceLoader
 from gradlint.sources.source import SourceFile, load
 from gradlint.sources.suppressions import Scope, Suppression, Suppressions
 
 __all__ = [
-    "DEFAULT_EXCLUDE",
     "Discovery",
     "Found",
     "Missed",

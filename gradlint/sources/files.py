@@ -8,34 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradlint.sources.gitignore import IgnoreFiles, Patterns
+from gradlint.sources.excludes import IgnoreFiles, Patterns
 
 SUFFIXES = (".py", ".ipynb")
-
-DEFAULT_EXCLUDE = (
-    ".bzr",
-    ".eggs",
-    ".git",
-    ".hg",
-    ".hypothesis",
-    ".ipynb_checkpoints",
-    ".mypy_cache",
-    ".nox",
-    ".pytest_cache",
-    ".ruff_cache",
-    ".svn",
-    ".tox",
-    ".venv",
-    "__pycache__",
-    "__pypackages__",
-    "_build",
-    "buck-out",
-    "build",
-    "dist",
-    "node_modules",
-    "site-packages",
-    "venv",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +40,7 @@ class Discovery:
     """
 
     root: Path
-    exclude: tuple[str, ...] = DEFAULT_EXCLUDE
+    exclude: tuple[str, ...] = ()
     respect_gitignore: bool = True
     force_exclude: bool = False
 

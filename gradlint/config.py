@@ -1,0 +1,233 @@
+"""Settings, and where each came from: command line over configuration file over default."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gradlint.findings import Confidence, Severity
+
+DEDICATED_FILE = "gradlint.toml"
+SHARED_FILE = "pyproject.toml"
+FORMATS = ("full", "concise", "json")
+
+DEFAULT_EXCLUDE = (
+    ".bzr",
+    ".eggs",
+    ".git",
+    ".hg",
+    ".hypothesis",
+    ".ipynb_checkpoints",
+    ".mypy_cache",
+    ".nox",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".svn",
+    ".tox",
+    ".venv",
+    "__pycache__",
+    "__pypackages__",
+    "_build",
+    "buck-out",
+    "build",
+    "dist",
+    "node_modules",
+    "site-packages",
+    "venv",
+)
+"""Folders that hold no source of the project's own."""
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used, in a sentence for the user."""
+
+
+def _strings(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or not all(isinstance(item, str) for item in value):
+        raise TypeError
+    return tuple(value)
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _positive(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise TypeError
+    return float(value)
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise TypeError
+    return value
+
+
+def _format(value: Any) -> str:
+    if value not in FORMATS:
+        raise TypeError
+    return str(value)
+
+
+def _severities(value: Any) -> tuple[tuple[str, Severity], ...]:
+    return tuple((rule, Severity(severity)) for rule, severity in value.items())
+
+
+def _ignores(value: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((pattern, _strings(rules)) for pattern, rules in value.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of the configuration file: how its value is read, and in words what it must be."""
+
+    parse: Callable[[Any], Any]
+    text: str
+
+
+_RULES = Key(_strings, "a list of rules")
+_PATTERNS = Key(_strings, "a list of patterns")
+_SWITCH = Key(_boolean, "true or false")
+_SEVERITY = Key(Severity, '"note", "warning" or "error"')
+
+KEYS: Mapping[str, Key] = {
+    "exclude": _PATTERNS,
+    "exploding": Key(_positive, "a number above 0"),
+    "extend-exclude": _PATTERNS,
+    "extend-select": _RULES,
+    "fail-severity": _SEVERITY,
+    "force-exclude": _SWITCH,
+    "ignore": _RULES,
+    "jobs": Key(_count, "a whole number, 0 for as many as there are cores"),
+    "min-confidence": Key(Confidence, '"low", "medium" or "high"'),
+    "min-severity": _SEVERITY,
+    "output-format": Key(_format, "one of " + ", ".join(FORMATS)),
+    "per-file-ignores": Key(_ignores, "a table from patterns of files to lists of rules"),
+    "preview": _SWITCH,
+    "respect-gitignore": _SWITCH,
+    "rule-folders": Key(_strings, "a list of folders"),
+    "select": _RULES,
+    "severity": Key(_severities, 'a table from rules to "note", "warning" or "error"'),
+    "vanishing": Key(_positive, "a number above 0"),
+}
+"""The keys of a configuration file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set. `origins` says of each value that is no default where it came from.
+
+    Patterns and rule folders are relative to `root`, the folder of the configuration file.
+    """
+
+    select: tuple[str, ...] = ()
+    extend_select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    preview: bool = False
+    severity: tuple[tuple[str, Severity], ...] = ()
+    min_severity: Severity = Severity.NOTE
+    min_confidence: Confidence = Confidence.HIGH
+    fail_severity: Severity = Severity.WARNING
+    exclude: tuple[str, ...] = DEFAULT_EXCLUDE
+    extend_exclude: tuple[str, ...] = ()
+    force_exclude: bool = False
+    respect_gitignore: bool = True
+    rule_folders: tuple[str, ...] = ()
+    output_format: str = "full"
+    vanishing: float = 1e-3
+    exploding: float = 1e3
+    jobs: int = 1
+    root: Path = Path()
+    file: Path | None = None
+    origins: tuple[tuple[str, str], ...] = ()
+
+    def override(self, values: Mapping[str, Any], origin: str = "command line") -> Settings:
+        """These settings with those `values` that are not None in their place."""
+        given = {name: value for name, value in values.items() if value is not None}
+        origins = dict(self.origins) | dict.fromkeys(given, origin)
+        return replace(self, **given, origins=tuple(origins.items()))
+
+    @property
+    def excluded(self) -> tuple[str, ...]:
+        """All patterns of files to leave out."""
+        return self.exclude + self.extend_exclude
+
+    @property
+    def folders_of_rules(self) -> tuple[Path, ...]:
+        """The user's rule folders."""
+        return tuple(self.root / folder for folder in self.rule_folders)
+
+
+def load_settings(start: Path, config: Path | None = None, isolated: bool = False) -> Settings:
+    """The settings for files at or below `start`: from the nearest configuration file, or from `config`.
+
+    Raises:
+        ConfigError: the file cannot be read, is no TOML, or sets what cannot be set.
+    """
+    if config is not None:
+        table = _table(config)
+        return _parse({} if table is None else table, config)
+    if isolated:
+        return Settings(root=Path.cwd())
+    for folder in _upwards(start):
+        for name in (DEDICATED_FILE, SHARED_FILE):
+            file = folder / name
+            if file.is_file():
+                table = _table(file)
+                if table is not None:
+                    return _parse(table, file)
+    return Settings(root=Path.cwd())
+
+
+def common_folder(paths: Iterable[str | Path]) -> Path:
+    """The deepest folder that holds all `paths`; the working folder without any."""
+    folders = [path if path.is_dir() else path.parent for path in (Path(path).absolute() for path in paths)]
+    if not folders:
+        return Path.cwd()
+    common = folders[0]
+    while not all(folder.is_relative_to(common) for folder in folders):
+        common = common.parent
+    return common
+
+
+def _upwards(start: Path) -> tuple[Path, ...]:
+    start = start.absolute()
+    return (start, *start.parents)
+
+
+def _table(file: Path) -> dict[str, Any] | None:
+    """What the file says of gradlint; None where it is shared with other tools and says nothing."""
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"{file}: {(error.strerror or str(error)).lower()}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"{file}: not valid TOML: {error}") from None
+    if file.name != SHARED_FILE:
+        return content
+    tool = content.get("tool")
+    table = tool.get("gradlint") if isinstance(tool, dict) else None
+    if table is not None and not isinstance(table, dict):
+        raise ConfigError(f"{file}: tool.gradlint must be a table")
+    return table
+
+
+def _parse(table: Mapping[str, Any], file: Path) -> Settings:
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        known = KEYS.get(key)
+        if known is None:
+            raise ConfigError(f"{file}: unknown key {key!r}; known keys: {', '.join(KEYS)}")
+        try:
+            values[key.replace("-", "_")] = known.parse(value)
+        except (TypeError, ValueError, AttributeError):
+            raise ConfigError(f"{file}: {key} must be {known.text}, not {value!r}") from None
+    settings = Settings(root=file.absolute().parent, file=file)
+    return settings.override(values, str(file))

@@ -1,0 +1,117 @@
+"""What a check is given to look at, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from gradlint.findings import Confidence, Evidence, Remedy, Severity, Span
+from gradlint.network import Network, Origin, TrainingLoop
+
+if TYPE_CHECKING:
+    from gradlint.claims import Claim
+    from gradlint.propagation import Profile
+    from gradlint.propagation import Settings as Bounds
+
+Place = Origin | Span
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Another place that belongs to a problem, and what it has to do with it."""
+
+    where: Place
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a check found. Code, name and the usual severity and confidence come from the rule's page.
+
+    `where` is what gets underlined and `label` the few words beside it. `severity` and `confidence` are set
+    only where this case differs from the page. `claims` are what measuring could confirm or refute.
+    """
+
+    message: str
+    where: Place
+    label: str = ""
+    remedies: tuple[Remedy, ...] = ()
+    evidence: Evidence = field(default_factory=Evidence)
+    related: tuple[Aside, ...] = ()
+    severity: Severity | None = None
+    confidence: Confidence | None = None
+    network: str = ""
+    claims: tuple[Claim, ...] = ()
+
+
+class NetworkSubject:
+    """A network, with what is predicted of it.
+
+    `loops` are the training loops that the network takes part in. The prediction and the remedies are
+    computed when first asked for.
+    """
+
+    def __init__(self, network: Network, bounds: Bounds, loops: Sequence[TrainingLoop] = ()) -> None:
+        self.network = network
+        self.bounds = bounds
+        self.loops = tuple(loops)
+
+    @cached_property
+    def profile(self) -> Profile:
+        """What propagation predicts of the network."""
+        from gradlint.propagation import propagate  # only where a rule asks for a number
+
+        return propagate(self.network, self.bounds)
+
+    @cached_property
+    def remedies(self) -> tuple[Remedy, ...]:
+        """The changes that bring the network within bounds, best first."""
+        from gradlint.propagation import remedies
+
+        return remedies(self.network, self.profile)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSubject:
+    """A training loop, and the networks that take part in it."""
+
+    loop: TrainingLoop
+    networks: tuple[NetworkSubject, ...]
+    bounds: Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Why a file cannot be decoded or parsed, and where."""
+
+    reason: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressionUse:
+    """A suppression, and what became of it in this run.
+
+    `written` is how it is written ("ignore", "ignore-file" or "noqa") and `rules` the rules that it names.
+    `unused` are those of them that suppressed nothing though they were looked for, `unknown` those that are
+    no rule. `misplaced` marks an `ignore-file` that does not stand at the top of its file.
+    """
+
+    written: str
+    span: Span
+    rules: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    misplaced: bool = False
+    suppressed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSubject:
+    """A file as such: whether it can be read, and what its suppressions did."""
+
+    name: str
+    unreadable: Unreadable | None = None
+    suppressions: tuple[SuppressionUse, ...] = ()
