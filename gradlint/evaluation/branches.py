@@ -27,6 +27,8 @@ class Return:
     value: Value
 
 
+_TENSOR_STATE = ("node", "dtype", "values", "parameter", "partial", "window")
+
 BREAK = object()
 CONTINUE = object()
 
@@ -59,6 +61,8 @@ def _state(thing: Any) -> Any:
         return dict(thing.attrs)
     if isinstance(thing, Parameter):
         return {"distribution": thing.distribution, "trainable": thing.trainable}
+    if isinstance(thing, Tensor):
+        return {name: getattr(thing, name) for name in _TENSOR_STATE} | {"attributes": dict(thing.attributes)}
     return type(thing)(thing) if isinstance(thing, (list, set)) else dict(thing)
 
 
@@ -69,6 +73,9 @@ def _restore(thing: Any, state: Any) -> None:
         thing.attrs = dict(state)
     elif isinstance(thing, Parameter):
         thing.distribution, thing.trainable = state["distribution"], state["trainable"]
+    elif isinstance(thing, Tensor):
+        for name, value in state.items():
+            setattr(thing, name, value)
     elif isinstance(thing, list):
         thing[:] = state
     else:
@@ -145,6 +152,8 @@ def _merge_states(interpreter: Interpreter, thing: Any, first: Any, second: Any)
     if isinstance(first, dict):
         if isinstance(thing, Parameter):
             return first if first == second else {"distribution": UNKNOWN_INIT, "trainable": first["trainable"]}
+        if isinstance(thing, Tensor):
+            return _merge_tensor_states(interpreter, first, second)
         merged = {}
         for key in first if len(first) >= len(second) else second:
             merged[key] = _merge_entry(interpreter, first.get(key, MISSING), second.get(key, MISSING))
@@ -157,6 +166,14 @@ def _merge_states(interpreter: Interpreter, thing: Any, first: Any, second: Any)
         interpreter.uncertain_length()
         return max(first, second, key=len)
     return first | second
+
+
+def _merge_tensor_states(interpreter: Interpreter, first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """What an operation in place in one branch leaves of a tensor: the alternative of both states."""
+    if first["node"] is second["node"]:
+        return first
+    made = merge(interpreter, Tensor(first["node"], first["dtype"]), Tensor(second["node"], second["dtype"]))
+    return first | {"node": made.node, "values": None, "parameter": None}
 
 
 def _merge_entry(interpreter: Interpreter, first: Value, second: Value) -> Value:
