@@ -246,7 +246,7 @@ def _issubclass(context: Context, cls: Value, kinds: Value) -> Value:
         results = [_issubclass(context, cls, kind) for kind in kinds]
         return True if True in results else next((r for r in results if isinstance(r, Unknown)), False)
     if isinstance(cls, Class) and isinstance(kinds, (Class, Symbol)):
-        if any(base is kinds or base == kinds for base in cls.mro):
+        if kinds is CLASSES["object"] or any(base is kinds or base == kinds for base in cls.mro):
             return True
         return context.unknown("a base class is not analysed") if cls.opaque else False
     return context.unknown("issubclass() of something unknown")
