@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 
 from gradlint.evaluation.values import MISSING, Value
 
@@ -19,19 +20,27 @@ _LAYERS = (
     "layers_pooling",
     "layers_dropout",
     "layers_reshape",
+    "embedding",
+    "recurrent",
+    "attention",
+    "transformer",
+    "losses",
+    "lazy",
+    "training",
 )
 _TABLES: dict[str, tuple[str, ...]] = {
     "nn.init.": ("init",),
-    "nn.functional.": (),
-    "nn.utils.": (),
+    "nn.functional.": ("functional", "losses"),
+    "nn.utils.": ("reparametrization", "utils", "training"),
     "nn.": _LAYERS,
-    "optim.": (),
-    "jit.": (),
-    "fx.": (),
-    "compiler.": (),
-    "_dynamo.": (),
+    "optim.": ("optim", "training"),
+    "jit.": ("jit",),
+    "fx.": ("jit",),
+    "compiler.": ("jit",),
+    "_dynamo.": ("jit",),
+    "utils.checkpoint.": ("jit",),
     "utils.hooks.": ("module",),
-    "": (),
+    "": ("functional", "creation", "tensor_methods", "training", "jit"),
 }
 _PREFIXES = sorted(_TABLES, key=len, reverse=True)
 
@@ -53,6 +62,8 @@ def _find(name: str) -> Value:
         for prefix in _PREFIXES:
             if candidate.startswith(prefix):
                 for table in _TABLES[prefix]:
+                    if importlib.util.find_spec(f"{__name__}.{table}") is None:
+                        continue
                     value = importlib.import_module(f"{__name__}.{table}").NAMES.get(candidate, MISSING)
                     if value is not MISSING:
                         return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import lru_cache
+from typing import Literal
 
 from gradlint.evaluation.context import Context
 from gradlint.evaluation.values import Tensor, Value
@@ -25,11 +26,11 @@ def uniform_default(bound_fan: int | None, text: str = "") -> Distribution:
 
 
 @lru_cache(maxsize=512)
-def xavier_uniform_default(fan_in: int | None, fan_out: int | None, gain: float = 1.0) -> Distribution:
-    """Glorot and Bengio 2010, equation 16: variance gain^2 * 2 / (fan_in + fan_out)."""
+def xavier_default(family: Literal["uniform", "normal"], fan_in: int | None, fan_out: int | None) -> Distribution:
+    """Glorot and Bengio 2010, equation 16: variance 2 / (fan_in + fan_out)."""
     if fan_in is None or fan_out is None or fan_in + fan_out == 0:
-        return replace(UNKNOWN, family="uniform", scheme="xavier")
-    return Distribution("uniform", 0.0, gain * math.sqrt(2 / (fan_in + fan_out)), "xavier", gain, "torch's default")
+        return replace(UNKNOWN, family=family, scheme="xavier")
+    return Distribution(family, 0.0, math.sqrt(2 / (fan_in + fan_out)), "xavier", 1.0, "torch's default")
 
 
 STANDARD_NORMAL = Distribution("normal", 0.0, 1.0, "torch", text="torch's default")
