@@ -21,8 +21,8 @@ from gradlint.probe.verdict import LOGARITHMIC, evidence
 
 _GRACE = 10.0
 """Seconds beyond the time limit after which the child, which watches user code itself, is given up."""
-_CRASHES = 3
-"""Children that may die before the rest of the run is left unmeasured."""
+_CRASHES = 5
+"""Children that may die one after another before the rest of the run is left unmeasured."""
 
 
 class Probe:
@@ -141,7 +141,7 @@ class Probe:
 
     def _asked(self, network: Network, message: dict[str, Any]) -> Measurement | NotMeasurable:
         if self._crashes >= _CRASHES:
-            return NotMeasurable("the measuring process died too often in this run")
+            return NotMeasurable("the measuring process died too often before")
         if self.progress is not None:
             self.progress(network.name)
         child = self._running()
@@ -150,6 +150,7 @@ class Probe:
         except NotMeasurable as reason:
             self._crashes += 1
             return reason
+        self._crashes = 0
         if reply.get("spent", False):
             self.close()
         return Measurement.from_plain(reply["measurement"]) if reply["ok"] else NotMeasurable(reply["reason"])

@@ -15,7 +15,7 @@ import threading
 from pathlib import Path
 
 from gradlint.probe.errors import NotMeasurable, ProbeUnavailable
-from gradlint.probe.processes import kill_session
+from gradlint.probe.processes import kill_descendants
 from gradlint.probe.protocol import Closed, Message, receive, send
 from gradlint.probe.settings import ProbeSettings
 
@@ -111,7 +111,7 @@ class ChildProcess:
 
     def end(self) -> None:
         """End the child and everything that it started, and remove its folder."""
-        kill_session(self.process.pid)
+        kill_descendants(self.process.pid)
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
         self.process.wait()

@@ -6,13 +6,14 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Collection
+from collections import defaultdict
 from pathlib import Path
 
 LINUX = sys.platform == "linux"
 
 _ROUNDS = 20
-"""How often the members of a session are looked for again: some may fork while others are being stopped."""
+"""How often relatives are looked for again: some may fork while others are being stopped."""
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 def forkable(device: str) -> bool:
@@ -20,25 +21,40 @@ def forkable(device: str) -> bool:
     return LINUX and device == "cpu"
 
 
-def session_members(session: int) -> list[int]:
-    """The processes of a session (as `setsid` makes one); only where /proc tells, else none."""
-    members = []
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent ends, so that they are still found (Linux)."""
+    if LINUX:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def descendants(ancestor: int) -> list[int]:
+    """The processes below `ancestor` and those of the session that it leads; none where /proc does not tell."""
+    children: dict[int, list[int]] = defaultdict(list)
+    found: list[int] = []
     for entry in Path("/proc").iterdir() if LINUX else ():
         if entry.name.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError):
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                if int(fields[3]) == session and fields[0] != "Z":
-                    members.append(int(entry.name))
-    return members
+                if fields[0] != "Z":
+                    children[int(fields[1])].append(int(entry.name))
+                    if int(fields[3]) == ancestor:
+                        found.append(int(entry.name))
+    reached, stack = set(found) - {ancestor}, [*found, ancestor]
+    while stack:
+        for pid in children[stack.pop()]:
+            if pid not in reached:
+                reached.add(pid)
+                stack.append(pid)
+    return sorted(reached)
 
 
-def kill_session(session: int, spare: Collection[int] = ()) -> None:
-    """Kill the processes of a session but those in `spare`; all are stopped first, so that none forks meanwhile."""
-    if not LINUX:
-        return
+def kill_descendants(ancestor: int) -> None:
+    """Kill all processes below `ancestor`; all are stopped before any is killed, so that none forks meanwhile."""
     stopped: set[int] = set()
     for _ in range(_ROUNDS):
-        fresh = [pid for pid in session_members(session) if pid not in stopped and pid not in spare]
+        fresh = [pid for pid in descendants(ancestor) if pid not in stopped]
         if not fresh:
             break
         for pid in fresh:
@@ -48,13 +64,20 @@ def kill_session(session: int, spare: Collection[int] = ()) -> None:
         _signal(pid, signal.SIGKILL)
 
 
+def reap() -> None:
+    """Forget the children that have ended."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
 def _signal(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
 
 
 def limit_memory(size: int) -> None:
-    """Let this process and its children take `size` more bytes of address space than it has now (Linux).
+    """Let this process and its children each take `size` more bytes of address space than it has now (Linux).
 
     Elsewhere the limit is not kept by the system, and nothing is done.
     """
