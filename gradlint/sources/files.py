@@ -57,6 +57,10 @@ class Discovery:
                     seen.add(real)
                 yield result
 
+    def excludes(self, name: str) -> bool:
+        """Whether a file that was named is left out all the same."""
+        return self.force_exclude and self._excluded_with_parents(name, Patterns(self.exclude))
+
     def _below(self, name: str, patterns: Patterns) -> Iterator[Found | Missed]:
         name = os.path.normpath(name)
         try:

@@ -21,11 +21,13 @@ class SourceLoader:
     """Finds and reads the project's own modules. One per run; it keeps every file that it has read.
 
     `names` says how the user calls a file, by its real path; a file that is not among them goes by its
-    path relative to the working folder where it lies inside, else by its full path.
+    path relative to the working folder where it lies inside, else by its full path. `held_bytes` is how much
+    source was read so far.
     """
 
     def __init__(self, names: Mapping[Path, str] | None = None) -> None:
         self._names = dict(names or {})
+        self.held_bytes = 0
         self._sources: dict[str, SourceFile | None] = {}
         self._folders: dict[str, frozenset[str]] = {}
         self._roots: dict[str, tuple[str, ...]] = {}
@@ -36,15 +38,18 @@ class SourceLoader:
         real = os.path.realpath(path)
         if real not in self._sources:
             try:
-                self._sources[real] = load(path, self._name(Path(real)))
+                source = load(path, self._name(Path(real)))
             except OSError:
-                self._sources[real] = None
+                source = None
+            self._sources[real] = source
+            self.held_bytes += len(source.data) if source is not None else 0
         return self._sources[real]
 
     def add(self, source: SourceFile) -> None:
         """Make `source` the file that `load` gives for its path."""
         if source.path is not None:
             self._sources[os.path.realpath(source.path)] = source
+            self.held_bytes += len(source.data)
 
     def _name(self, real: Path) -> str:
         if real in self._names:

@@ -1,0 +1,232 @@
+"""One file from bytes to findings: every stage in its order."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from gradlint.catalogue import Catalogue, CatalogueError, Rule
+from gradlint.config import Settings
+from gradlint.evaluation.driver import Evaluation, Evaluator
+from gradlint.findings import Finding, Related, Span
+from gradlint.network import Origin
+from gradlint.propagation import Settings as Bounds
+from gradlint.results import Failure, FileResult, PlacedSuppression
+from gradlint.sources import Found, Scope, SourceError, SourceFile, SourceLoader
+from gradlint.sources.parsing import syntax_error
+from gradlint.stack import on_deep_stack
+from gradlint.subjects import NetworkSubject, Place, Problem, TrainingSubject, Unreadable
+
+P = ParamSpec("P")
+S = TypeVar("S")
+T = TypeVar("T")
+
+MAXIMUM_HELD_BYTES = 4 * 1024 * 1024
+"""Source whose trees and values are held for other files that import it; each byte takes some hundred of memory."""
+
+
+class _Guard:
+    """Calls functions for a file; where one fails, which is gradlint's own fault, the failure is noted.
+
+    A mistake in one stage, rule or network must cost only what depends on it, never the other findings.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.failures: list[Failure] = []
+
+    def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """What `function` returns, or None where it fails."""
+        try:
+            return function(*args, **kwargs)
+        except CatalogueError:
+            raise
+        except Exception as error:
+            text = str(error).split("\n")[0]
+            message = f"{self.name}: internal error: {type(error).__name__}{': ' if text else ''}{text}"
+            self.failures.append(Failure(message, traceback.format_exc(limit=-12)))
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    """A problem, the rule that raised it and the identities of the networks concerned."""
+
+    rule: Rule
+    problem: Problem
+    networks: frozenset[int]
+
+    @property
+    def confidence_rank(self) -> int:
+        return (self.problem.confidence or self.rule.confidence).rank
+
+    def yields_to(self, other: _Raised, minimum: int) -> bool:
+        """Whether `other` says the same more to the point, and is sure enough to be reported."""
+        more_specific = other.rule.name in self.rule.yields_to or other.rule.code in self.rule.yields_to
+        return more_specific and other.confidence_rank >= min(minimum, self.confidence_rank)
+
+
+class Linter:
+    """Lints files one by one; what they import from each other is read and evaluated once.
+
+    `names` says how the run calls each of its files, by their real paths: a finding is reported in one of them.
+    """
+
+    def __init__(
+        self, settings: Settings, catalogue: Catalogue, rules: Iterable[Rule], names: Mapping[Path, str]
+    ) -> None:
+        self.settings = settings
+        self.names = dict(names)
+        self.bounds = Bounds(vanishing=settings.vanishing, exploding=settings.exploding)
+        rules = tuple(rules)
+        self.active = frozenset(rule.code for rule in rules)
+        needed = self.active.union(*(rule.yields_to for rule in rules))
+        self.rules = tuple(rule for rule in catalogue if rule.code in needed or rule.name in needed)
+        self.evaluates = any(rule.checks.network or rule.checks.training for rule in self.rules)
+        self._start_afresh()
+
+    def _start_afresh(self) -> None:
+        """Forget everything that was read or evaluated before."""
+        self.loader = SourceLoader(self.names)
+        self.evaluator = Evaluator(self.loader)
+
+    def lint(self, found: Found, data: bytes | None = None) -> FileResult:
+        """Everything there is to say about a file; `data` is its content where it is not to be read from disk."""
+        if self.loader.held_bytes > MAXIMUM_HELD_BYTES:
+            self._start_afresh()
+        try:
+            source = SourceFile(found.path.read_bytes() if data is None else data, found.name, found.path)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            return FileResult(found.name, failures=(Failure(f"{found.name}: {reason}"),))
+        if not source.may_matter:
+            return _glance(source, found.named)
+        self.loader.add(source)
+        guard = _Guard(found.name)
+        result = guard(on_deep_stack, lambda: self._lint(source, guard))
+        return replace(result or FileResult(found.name), failures=tuple(guard.failures))
+
+    def _lint(self, source: SourceFile, guard: _Guard) -> FileResult:
+        try:
+            source.module  # noqa: B018 - parses, and raises if that fails
+        except SourceError as error:
+            return FileResult(source.name, unreadable=_unreadable(source, error), suppressions=_suppressions(source))
+        evaluation = (guard(self.evaluator.evaluate, source) if self.evaluates else None) or Evaluation()
+        findings = tuple(self._findings(source, evaluation, guard))
+        return FileResult(
+            source.name,
+            findings=findings,
+            suppressions=_suppressions(source),
+            networks=len(evaluation.networks),
+            unresolved=len(evaluation.unresolved),
+            notes=tuple(f"{source.name}: {note}" for note in evaluation.notes),
+        )
+
+    def _findings(self, source: SourceFile, evaluation: Evaluation, guard: _Guard) -> Iterator[Finding]:
+        by_network: dict[int, list[_Raised]] = {}
+        raised = list(self._check(source, evaluation, guard))
+        for item in raised:
+            for network in item.networks:
+                by_network.setdefault(network, []).append(item)
+        minimum = self.settings.min_confidence.rank
+        for item in raised:
+            others = (other for network in item.networks for other in by_network[network])
+            if item.rule.code in self.active and not any(item.yields_to(other, minimum) for other in others):
+                finding = guard(self._finding, item, source)
+                if finding is not None:
+                    yield finding
+
+    def _check(self, source: SourceFile, evaluation: Evaluation, guard: _Guard) -> Iterator[_Raised]:
+        """Everything that the rules have to say about the networks and training loops of a file."""
+        subjects: dict[int, NetworkSubject] = {}
+        for network in (*evaluation.networks, *(network for loop in evaluation.loops for network in loop.networks)):
+            loops = [loop for loop in evaluation.loops if network in loop.networks]
+            subjects.setdefault(id(network), NetworkSubject(network, self.bounds, loops))
+        for rule in self.rules:
+            if check := rule.checks.network:
+                for network in evaluation.networks:
+                    for problem in guard(_problems, check, subjects[id(network)]) or ():
+                        yield _Raised(rule, problem, frozenset({id(network)}))
+            if training_check := rule.checks.training:
+                for loop in evaluation.loops:
+                    members = tuple(subjects[id(network)] for network in loop.networks)
+                    loop_subject = TrainingSubject(loop, members, self.bounds)
+                    for problem in guard(_problems, training_check, loop_subject) or ():
+                        yield _Raised(rule, problem, frozenset(id(network) for network in loop.networks))
+
+    def _finding(self, item: _Raised, source: SourceFile) -> Finding:
+        rule, problem = item.rule, item.problem
+        place, inner = self._place(problem.where, source)
+        asides = (*inner, *(Related(_span(aside.where), aside.message) for aside in problem.related))
+        return Finding(
+            code=rule.code,
+            name=rule.name,
+            severity=problem.severity or rule.severity,
+            confidence=problem.confidence or rule.confidence,
+            message=problem.message,
+            span=place,
+            label=problem.label,
+            network=problem.network,
+            evidence=problem.evidence,
+            remedies=problem.remedies,
+            related=asides,
+        )
+
+    def _place(self, where: Place, source: SourceFile) -> tuple[Span, tuple[Related, ...]]:
+        """Where to report: the innermost place of the chain of calls in a file of this run, and where it leads."""
+        if isinstance(where, Span):
+            return where, ()
+        for origin in where.chain():
+            path: Path | None = getattr(origin.source, "path", None)
+            if origin.source is source or (path is not None and Path(os.path.realpath(path)) in self.names):
+                inner = () if origin is where else (Related(where.span, "this is what it builds"),)
+                return origin.span, inner
+        return where.span, ()
+
+
+def _problems(check: Callable[[S], Iterable[Problem]], subject: S) -> tuple[Problem, ...]:
+    return tuple(check(subject))
+
+
+def _glance(source: SourceFile, named: bool) -> FileResult:
+    """A file that names no framework; whether it is Python at all is looked at only if it was named."""
+    error: SourceError | None = None
+    if named:
+        try:
+            error = syntax_error(source.text)
+        except SourceError as undecodable:
+            error = undecodable
+    unreadable = None if error is None else _unreadable(source, error)
+    return FileResult(source.name, unreadable=unreadable, suppressions=_suppressions(source), relevant=False)
+
+
+def _unreadable(source: SourceFile, error: SourceError) -> Unreadable:
+    span = Span(source.name, error.line, error.column, error.line, error.column + 1, error.cell)
+    return Unreadable(error.reason, span)
+
+
+def _suppressions(source: SourceFile) -> tuple[PlacedSuppression, ...]:
+    placed = []
+    for entry in source.suppressions.entries:
+        span = source.span_at(entry.line, entry.column, entry.line, entry.end_column)
+        shift = span.line - entry.line
+        placed.append(
+            PlacedSuppression(
+                written=entry.scope.value,
+                span=span,
+                rules=entry.rules,
+                first_line=entry.first_line + shift,
+                last_line=entry.last_line + shift,
+                whole_file=entry.scope is Scope.FILE,
+                misplaced=entry.misplaced,
+            )
+        )
+    return tuple(placed)
+
+
+def _span(where: Place) -> Span:
+    return where.span if isinstance(where, Origin) else where

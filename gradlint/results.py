@@ -1,0 +1,151 @@
+"""What is known of a file after linting it, and what a run makes of all its files. Plain values that can be pickled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from gradlint.catalogue import Catalogue, Rule
+from gradlint.config import Settings
+from gradlint.findings import Finding, Span
+from gradlint.subjects import SuppressionUse, Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something that gradlint could not do: a sentence for the user, and details for whoever mends it."""
+
+    message: str
+    details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedSuppression:
+    """A suppression and its reach, in lines as findings have them. `whole_file` where every line is in reach."""
+
+    written: str
+    span: Span
+    rules: tuple[str, ...]
+    first_line: int
+    last_line: int
+    whole_file: bool = False
+    misplaced: bool = False
+
+    def reaches(self, finding: Finding) -> bool:
+        """Whether `finding` starts within reach."""
+        if self.misplaced:
+            return False
+        same_cell = finding.span.cell == self.span.cell
+        return self.whole_file or (same_cell and self.first_line <= finding.span.line <= self.last_line)
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """One file after linting: findings not yet suppressed, filtered or merged with those of other files.
+
+    `failures` say what gradlint could not do. `relevant` is false where a look at the bytes was enough.
+    """
+
+    name: str
+    findings: tuple[Finding, ...] = ()
+    unreadable: Unreadable | None = None
+    suppressions: tuple[PlacedSuppression, ...] = ()
+    networks: int = 0
+    unresolved: int = 0
+    notes: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    relevant: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome of a run. `failures` are what gradlint could not do, `notes` sentences on what it cut short."""
+
+    findings: tuple[Finding, ...] = ()
+    files: int = 0
+    networks: int = 0
+    unresolved: int = 0
+    seconds: float = 0.0
+    suppressed: int = 0
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def exit_status(self, settings: Settings) -> int:
+        """0 without a finding of the failing severity, 1 with one, 2 where gradlint could not do its work."""
+        if self.failures:
+            return 2
+        return int(any(finding.severity.rank >= settings.fail_severity.rank for finding in self.findings))
+
+
+def deduplicate(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """One finding for each rule, place and network: the gravest and surest of those that there are."""
+    best: dict[tuple[str, Span, str], Finding] = {}
+    for finding in findings:
+        key = (finding.code, finding.span, finding.network)
+        other = best.get(key)
+        if other is None or _weight(finding) > _weight(other):
+            best[key] = finding
+    return iter(best.values())
+
+
+def _weight(finding: Finding) -> tuple[int, int, float]:
+    predicted = finding.evidence.predicted_log10
+    return finding.severity.rank, finding.confidence.rank, abs(predicted) if predicted is not None else 0.0
+
+
+class Suppressor:
+    """Applies the suppressions of all files of a run and remembers which of them did something."""
+
+    def __init__(self, results: Sequence[FileResult], catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._by_file = {result.name: result.suppressions for result in results}
+        self._used: dict[tuple[Span, str], list[str]] = {}
+        self.count = 0
+
+    def keep(self, finding: Finding) -> bool:
+        """Whether nothing suppresses `finding`; what does is counted as used."""
+        kept = True
+        for suppression in self._by_file.get(finding.span.file, ()):
+            if not suppression.reaches(finding):
+                continue
+            for rule in suppression.rules or ("",):
+                if not rule or self._means(rule, finding):
+                    self._used.setdefault((suppression.span, rule), []).append(finding.name)
+                    kept = False
+        self.count += not kept
+        return kept
+
+    def _means(self, name: str, finding: Finding) -> bool:
+        rule = self._catalogue.get(name)
+        return rule is not None and rule.code == finding.code
+
+    def uses(self, result: FileResult, looked_for: Callable[[Rule], bool]) -> tuple[SuppressionUse, ...]:
+        """What became of the suppressions of a file; `looked_for` says whether a rule was on for it."""
+        return tuple(
+            use for suppression in result.suppressions if (use := self._use(suppression, looked_for)) is not None
+        )
+
+    def _use(self, suppression: PlacedSuppression, looked_for: Callable[[Rule], bool]) -> SuppressionUse | None:
+        unused, unknown, suppressed = [], [], []
+        for name in suppression.rules or ("",):
+            used = self._used.get((suppression.span, name), [])
+            rule = self._catalogue.get(name)
+            suppressed += used
+            if name and rule is None:
+                unknown.append(name)
+            elif rule is not None and not used and looked_for(rule):
+                unused.append(name)
+        ours = tuple(name for name in suppression.rules if name not in unknown)
+        if suppression.written == "noqa":  # other linters read these, too
+            if not ours:
+                return None
+            unknown = []
+        return SuppressionUse(
+            written=suppression.written,
+            span=suppression.span,
+            rules=suppression.rules,
+            unused=tuple(unused),
+            unknown=tuple(unknown),
+            misplaced=suppression.misplaced,
+            suppressed=tuple(sorted(set(suppressed))),
+        )
