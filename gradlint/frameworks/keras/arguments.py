@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from gradlint.evaluation.context import Context
 from gradlint.evaluation.values import MISSING, Assumed, Value
@@ -50,12 +50,12 @@ def signature(*required: str, **defaults: Any) -> Signature:
     return Signature((*required, *defaults), defaults)
 
 
-def is_int(value: Value) -> bool:
+def is_int(value: Value) -> TypeGuard[int]:
     """Whether `value` is a known integer (an assumed one too)."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def is_number(value: Value) -> bool:
+def is_number(value: Value) -> TypeGuard[float]:
     """Whether `value` is a known real number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
@@ -63,7 +63,7 @@ def is_number(value: Value) -> bool:
 def integer(value: Value) -> int | None:
     """`value` as an integer, or None when it is not a known one. Whole floats count."""
     if is_int(value):
-        return value  # type: ignore[no-any-return]
+        return value
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return None

@@ -56,6 +56,7 @@ def layer_class(spec: LayerSpec) -> Class:
         self.attrs.update(bound)
         positional = spec.signature.names[: len(args)]
         self.hidden["given"] = frozenset((*positional, *kwargs))
+        self.hidden["options"] = options
         start(ctx, self, options)
         if spec.setup is not None:
             spec.setup(ctx, self)
@@ -192,26 +193,17 @@ def build_layer(ctx: Context, self: Instance, args: Sequence[Value], kwargs: Map
     ctx.modified(self)
     self.attrs["built"] = True
     if isinstance(build, Native):
-        build.call(ctx, self, shape, **_named_shapes(args, kwargs)) if self.cls.find(
-            "multiple_inputs"
-        ) is True else build.call(ctx, self, shape)
+        build.call(ctx, self, shape)
     elif build is not MISSING:
         names = [name for name in parameter_names(build)[1:] if name.endswith(("_shape", "_shapes"))]
         given = shape if shape is not None else ctx.unknown("the input shape is not known")
         if len(names) > 1:
-            named = _named_shapes(args, kwargs)
             calls = parameter_names(self.cls.find("call"))[1:]
-            positional = dict(zip((f"{name}_shape" for name in calls), (shapes_of(arg) for arg in args), strict=False))
-            chosen = {name: {**positional, **named}.get(name) for name in names}
+            found = {**dict(zip(calls, args, strict=False)), **kwargs}
+            chosen = {name: shapes_of(found.get(name.rpartition("_shape")[0])) for name in names}
             ctx.call(BoundMethod(build, self), **chosen)
         else:
             ctx.call(BoundMethod(build, self), given)
-
-
-def _named_shapes(args: Sequence[Value], kwargs: Mapping[str, Value]) -> dict[str, Value]:
-    shapes = {f"{name}_shape": shapes_of(value) for name, value in kwargs.items() if isinstance(value, Tensor)}
-    shapes["other_shapes"] = [shapes_of(value) for value in args[1:]]
-    return shapes
 
 
 def _build(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> None:
