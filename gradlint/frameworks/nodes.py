@@ -19,7 +19,8 @@ from gradlint.network import Distribution, Kind, Shape
 DISTRIBUTION = "distribution"
 """Key of `Tensor.attributes` under which a tensor that is no parameter keeps what its entries were drawn from."""
 
-_MAX_VALUES = 4096
+MAX_VALUES = 4096
+"""How many entries a tensor may have for them to be kept."""
 
 
 def number(value: Value) -> float | None:
@@ -37,7 +38,7 @@ def integer(value: Value) -> int | None:
 
 def fits(shape: Shape) -> bool:
     """Whether a tensor of this shape is small enough to keep its entries."""
-    return math.prod(shape) <= _MAX_VALUES
+    return math.prod(shape) <= MAX_VALUES
 
 
 def combine(function: Callable[..., Any], *operands: Any) -> Any:
@@ -287,12 +288,7 @@ def reshaped(
     )
     if x.parameter is not None:
         result.parameter = x.parameter
-        result.partial = x.partial
-        if operation == "transpose" and x.window is not None and "axes" in attributes:
-            axis, start, stop = x.window
-            result.window = (attributes["axes"].index(axis), start, stop)
-        elif operation == "identity":
-            result.window = x.window
+        result.partial, result.window = x.partial, x.window
     else:
         distribution = x.attributes.get(DISTRIBUTION)
         if distribution is not None:
