@@ -73,6 +73,8 @@ def _of_instance(interpreter: Interpreter, value: Instance, name: str) -> Value:
         return value.cls
     if name == "__dict__":
         return value.attrs
+    if name in ("__module__", "__doc__"):
+        return _of_class(interpreter, value.cls, name)
     if value.payload is not None:
         found = _of_payload(interpreter, value, name)
         if found is not MISSING:
@@ -124,6 +126,8 @@ def _of_class(interpreter: Interpreter, value: Class, name: str) -> Value:
         return value.name.rpartition(".")[2]
     if name == "__module__":
         return value.module or value.name.rpartition(".")[0]
+    if name == "__doc__":
+        return None
     if name == "__mro__":
         return value.mro
     if name == "__bases__":

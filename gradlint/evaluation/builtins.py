@@ -49,6 +49,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "slice": (slice,),
     "object": (object,),
     "type": (Class,),
+    "NoneType": (type(None),),
 }
 
 _EXCEPTIONS = [
@@ -503,6 +504,7 @@ _CONSTRUCTORS: dict[str, Callable[..., Value]] = {
     "slice": lambda context, *args: slice(*args),
     "object": lambda context: Instance(CLASSES["object"]),
     "type": _type,
+    "NoneType": lambda context: None,
 }
 
 

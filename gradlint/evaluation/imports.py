@@ -173,7 +173,8 @@ class ModuleCache:
         absolute = _absolute(dotted, level, scope)
         if _is_table_first(absolute):
             value = self.symbol(f"{absolute}.{name}")
-            if not isinstance(value, Symbol):
+            # A namespace that the tables know under another name is a symbol of that other name.
+            if not isinstance(value, Symbol) or value.name != f"{absolute}.{name}":
                 return value
         path = self._find(dotted, level, scope)
         if path is None:

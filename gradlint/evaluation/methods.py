@@ -37,13 +37,13 @@ def method_of(interpreter: Interpreter, value: Value, name: str) -> Value:
         return MISSING
     if isinstance(value, (slice, range)) and name in ("start", "stop", "step"):
         return getattr(value, name)
-    method = getattr(value, name, None)
-    if not callable(method):
-        return MISSING
     special = _SPECIAL.get(name)
     if special is not None and isinstance(value, special[0]):
         function = special[1]
         return Native(name, lambda context, *args, **kwargs: function(context, value, *args, **kwargs))
+    method = getattr(value, name, None)
+    if not callable(method):
+        return MISSING
     return Native(name, lambda context, *args, **kwargs: _call(context, value, name, method, args, kwargs))
 
 
@@ -158,10 +158,12 @@ def _format(interpreter: Any, value: str, *args: Value, **kwargs: Value) -> Valu
         raise Raised(type(error).__name__, str(error)) from None
 
 
+# `tolist` is for numpy arrays, which are represented as lists.
 _SPECIAL: dict[str, tuple[type, Callable[..., Value]]] = {
     "join": (str, _join),
     "sort": (list, _sort),
     "get": (dict, _get),
+    "tolist": (list, lambda interpreter, value: value),
     "format": (str, _format),
     "items": (dict, lambda interpreter, value: list(value.items())),
     "keys": (dict, lambda interpreter, value: list(value)),

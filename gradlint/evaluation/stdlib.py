@@ -131,7 +131,7 @@ def _wraps(context: Context, wrapped: Value, *args: Value, **kwargs: Value) -> V
         if isinstance(wrapper, Function):
             wrapper.attributes["__wrapped__"] = wrapped
             if isinstance(wrapped, (Function, Class)):
-                wrapper.attributes["__name__"] = wrapped.name
+                wrapper.attributes["__name__"] = context.getattr(wrapped, "__name__")
         return wrapper
 
     return Native("wraps", decorate)
