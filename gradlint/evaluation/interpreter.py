@@ -160,6 +160,7 @@ class Interpreter:
             origin,
             layer,
             self.budget.node(),
+            self.gradients or kind is Kind.PARAMETER,
         )
         return Tensor(node, dtype or (inputs[0].dtype if inputs else "float32"), values)
 
