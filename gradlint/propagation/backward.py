@@ -11,9 +11,9 @@ from gradlint.propagation.context import Context, NotModelled, Weights, describe
 from gradlint.propagation.finite_width import after_function, after_weights
 from gradlint.propagation.forward import correlation, dropout_rate, fan_in
 from gradlint.propagation.functions import key_of
-from gradlint.propagation.geometry import broadcast, entries, taps
-from gradlint.propagation.moments import moments
-from gradlint.propagation.signal import Gradient
+from gradlint.propagation.geometry import axis_size, broadcast, entries, taps
+from gradlint.propagation.moments import Moments, moments
+from gradlint.propagation.signal import Gradient, Signal
 
 Rule = Callable[[Node, Gradient, Context], list[Gradient]]
 NONE = Gradient(-math.inf)
@@ -41,7 +41,35 @@ def _transposed(node: Node, gradient: Gradient, fan: float, context: Context) ->
         pull = fan * weights.mean**2 * (1.0 + (width - 1.0) * max(gradient.units, 0.0))
         units = pull / (factor + pull) if factor + pull > 0.0 else 0.0
         factor += pull
-    return after_weights(node, gradient.times(factor)._replace(units=units), weights, context)
+    moved = gradient.times(factor)._replace(units=units)
+    if not weights.mean and node.shape is not None:
+        moved = along_signal(node, gradient, moved, factor, context)
+    return after_weights(node, moved, weights, context)
+
+
+def along_signal(node: Node, gradient: Gradient, moved: Gradient, factor: float, context: Context) -> Gradient:
+    """Correct the gradient's component along the signal, which is not random: (W^T g) x = g (W x).
+
+    Of a random vector that component is 1 / n of the squared norm; here it is what the inner product
+    of gradient and signal, the same before and after the weights, makes it.
+    """
+    source = node.inputs[0]
+    before, after = context.signal(source), context.signal(node)
+    norm = strength(source, before)
+    if norm <= 0.0 or factor <= 0.0 or after.square <= 0.0:
+        return moved
+    positions = max(entries(source) / max((source.shape or (1,))[0], 1) / axis_size(source.shape, before.channel), 1.0)
+    alike = max(gradient.positions * before.positions / before.square, 0.0)
+    random = factor / fan_in(node) * (1.0 + (positions - 1.0) * alike) / positions
+    # A bias has its share of the product as well.
+    work = gradient.work * min(factor * before.square / after.square, 1.0)
+    total = max(factor - random, 0.0) + work * work / norm
+    return moved._replace(log=moved.log + math.log(total / factor), work=work / math.sqrt(total))
+
+
+def strength(node: Node, signal: Signal) -> float:
+    """Squared L2 norm of the signal of one sample."""
+    return entries(node) / max((node.shape or (1,))[0], 1) * signal.square
 
 
 def _units_out(node: Node) -> float:
@@ -71,12 +99,23 @@ def activation(node: Node, gradient: Gradient, context: Context) -> list[Gradien
 
     samples, positions = carried(signal.samples), carried(signal.positions)
     moved = gradient.times(result.chi)._replace(
+        samples=gradient.samples * samples,
         positions=gradient.positions * positions,
         units=gradient.units * carried(signal.units),
         overlap=gradient.overlap * samples * samples,
         local=gradient.local * positions * positions,
+        work=_work(gradient.work, result),
     )
     return [after_function(node, moved, result.kappa, context)]
+
+
+def _work(work: float, result: Moments) -> float:
+    """The inner product of gradient and signal before an activation; what it loses is made up at random."""
+    if result.square <= 0.0:
+        return 0.0
+    passed = work * result.pull / result.square
+    noise = max(result.lever - result.pull * result.pull / result.square, 0.0)
+    return math.copysign(math.sqrt((passed * passed + noise) / result.chi), passed)
 
 
 def normalized(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
@@ -120,6 +159,7 @@ def add(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
     """Every summand has the gradient of the sum."""
     coefficients = node.get("coefficients") or (1.0,) * len(node.inputs)
     channel = context.signal(node).channel
+    total = context.signal(node)
     totals: dict[int, float] = {}
     for operand, a in zip(node.inputs, coefficients, strict=True):
         totals[id(operand)] = totals.get(id(operand), 0.0) + a
@@ -130,7 +170,9 @@ def add(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
             results.append(NONE)
             continue
         factor = a * a * _gathered(node, operand, gradient, channel, (1.0, 1.0))
-        results.append(gradient if factor == 1.0 else gradient.times(factor))
+        part = context.signal(operand)
+        share = a * (a * part.square + part.mean * (total.mean - a * part.mean)) / total.square if total.square else 0.0
+        results.append(gradient.times(factor)._replace(work=gradient.work * share / math.sqrt(factor)))
     return results
 
 
@@ -163,7 +205,9 @@ def concatenate(node: Node, gradient: Gradient, context: Context) -> list[Gradie
     shares = [entries(n) / total for n in node.inputs]
     mixed = context.signal(node).mixed
     if not gradient.shares or len(gradient.shares) != len(mixed):
-        return [gradient.times(share) for share in shares]
+        return [
+            _part(gradient, share, node, operand, context) for share, operand in zip(shares, node.inputs, strict=True)
+        ]
     results, start = [], 0
     for operand in node.inputs:
         width = len(context.signal(operand).mixed) or 1
@@ -171,8 +215,15 @@ def concatenate(node: Node, gradient: Gradient, context: Context) -> list[Gradie
         start += width
         share = sum(part)
         inner = tuple([p / share for p in part]) if width > 1 and share > 0.0 else ()
-        results.append(gradient.times(share)._replace(shares=inner))
+        results.append(_part(gradient, share, node, operand, context)._replace(shares=inner))
     return results
+
+
+def _part(gradient: Gradient, share: float, node: Node, operand: Node, context: Context) -> Gradient:
+    whole = strength(node, context.signal(node))
+    own = strength(operand, context.signal(operand)) / whole if whole > 0.0 else 0.0
+    part = gradient.times(share)
+    return part._replace(work=part.work * own)
 
 
 def reshape(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:

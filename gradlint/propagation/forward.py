@@ -19,7 +19,8 @@ Rule = Callable[[Node, Sequence[Signal], Context], Signal]
 def source(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     """Inputs are standard normal, independent between samples, positions and units."""
     rank = len(node.shape) if node.shape is not None else 2
-    return Signal(0.0, 1.0, 0.0, 0.0, 0.0, 1 if rank == 4 else rank - 1)
+    channel = 1 if rank == 4 else rank - 1
+    return Signal(0.0, 1.0, 0.0, 0.0, 0.0, channel, overlap=1.0 / axis_size(node.shape, channel))
 
 
 def parameter(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
@@ -70,7 +71,15 @@ def weighted_sum(signal: Signal, weights: Weights, fan: float, bias: tuple[float
         positions += pull * (signal.positions + others * signal.elsewhere(signal.positions)) + cross
         shared += common + cross
         mean += weights.mean * fan * signal.mean
-    return Signal(mean, square + offset_square, samples + offset_square, positions + offset_square, shared, channel)
+    return Signal(
+        mean,
+        square + offset_square,
+        samples + offset_square,
+        positions + offset_square,
+        shared,
+        channel,
+        overlap=signal.overlap,
+    )
 
 
 def linear(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
@@ -93,7 +102,11 @@ def convolution(node: Node, inputs: Sequence[Signal], context: Context) -> Signa
     bias = bias_of(node.parameters.get("bias"))
     if weights.family == "identity":
         return _identity(inputs[0], weights.gain, bias, channel)
-    return weighted_sum(inputs[0], weights, fan, bias, channel)
+    result = weighted_sum(inputs[0], weights, fan, bias, channel)
+    if node.inputs[0].kind is Kind.INPUT:
+        # Patches of white noise have as many independent entries as the kernel covers.
+        result = result._replace(overlap=result.overlap / taps(node))
+    return result
 
 
 def _identity(signal: Signal, gain: float, bias: tuple[float, float], channel: int) -> Signal:
@@ -132,27 +145,34 @@ def activation(node: Node, inputs: Sequence[Signal], context: Context) -> Signal
     key = key_of(node)
     if key is None:
         raise NotModelled(f"the function {name!r} of {describe(node)} is not known")
-    return apply(key, signal)
+    return apply(key, signal, axis_size(node.shape, signal.channel))
 
 
-def apply(key: Key, signal: Signal) -> Signal:
-    """The statistics of phi(x) for x of these statistics."""
+def apply(key: Key, signal: Signal, width: int) -> Signal:
+    """The statistics of phi(x) over `width` units, for x of these statistics."""
     if key == IDENTITY:
         return signal
     variance = signal.variance
     result = moments(key, signal.mean, variance)
+    samples = _pair(result, signal, signal.samples, variance)
+    gain = result.slope_pair(correlation(signal, signal.samples, variance))
+    spread = result.square - samples
+    kept = min((gain * (signal.square - signal.samples) / spread) ** 2, 1.0) if spread > 0.0 else 1.0
     return Signal(
         result.mean,
         result.square,
-        _pair(result, signal, signal.samples, variance),
+        samples,
         _pair(result, signal, signal.positions, variance),
         _pair(result, signal, signal.units, variance),
         signal.channel,
         Latent(key, signal.mean, signal.square, signal.positions),
+        overlap=kept * signal.overlap + _LOST * (1.0 - kept) / width,
     )
 
 
 IDENTITY: Key = ("linear", ())
+# Of the 1 / width by which the covariances of pairs differ, the part that batch normalization feels: measured.
+_LOST = 0.4
 
 
 def _pair(result: Moments, signal: Signal, covariance: float, variance: float) -> float:

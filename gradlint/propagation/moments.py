@@ -22,7 +22,8 @@ _STEEPEST = 1e4
 class Moments:
     """Statistics of phi(z) for z ~ N(mean, variance).
 
-    `mean` is E[phi], `square` E[phi^2], `chi` E[phi'^2] and `kappa` E[phi'^4] / E[phi'^2]^2. `energies` are
+    `mean` is E[phi], `square` E[phi^2], `chi` E[phi'^2] and `kappa` E[phi'^4] / E[phi'^2]^2, `pull`
+    E[z phi phi'] and `lever` E[(z phi')^2]. `energies` are
     the squares of the Hermite coefficients of phi, from which a pair of correlation rho has
     E[phi(z) phi(z')] = sum_k energies[k] rho^k (Daniely et al. 2016). What the kept orders miss is lumped
     into `remainder` rho^`exponent`, so that value and slope are exact at rho = 1. `scale` multiplies
@@ -37,6 +38,8 @@ class Moments:
     remainder: float
     exponent: float
     variance: float
+    pull: float
+    lever: float
     scale: float = 1.0
 
     def pair(self, correlation: float) -> float:
@@ -64,7 +67,7 @@ class Moments:
         return total * self.scale / self.variance
 
 
-_OVERFLOW = Moments(math.inf, math.inf, math.inf, 1.0, (math.inf,) * ORDER, 0.0, float(ORDER), math.inf)
+_OVERFLOW = Moments(math.inf, math.inf, math.inf, 1.0, (math.inf,) * ORDER, 0.0, float(ORDER), math.inf, 0.0, 0.0)
 
 
 def moments(key: Key, mean: float, variance: float) -> Moments:
@@ -102,6 +105,8 @@ def _scaled(unit: Moments, deviation: float, variance: float) -> Moments:
         unit.remainder,
         unit.exponent,
         variance,
+        unit.pull * variance,
+        unit.lever * variance,
         variance,
     )
 
@@ -144,6 +149,8 @@ def _interpolated(key: Key, variance: float) -> Moments:
         remainder,
         exponent,
         variance,
+        a * below.pull + b * here.pull + c * above.pull,
+        a * below.lever + b * here.lever + c * above.lever,
     )
 
 
@@ -161,8 +168,10 @@ def _at_point(form: Form, mean: float, variance: float) -> Moments:
         return _OVERFLOW
     chi = slope * slope
     spread = chi * variance
+    z_square = mean * mean + variance
+    pull = mean * value * slope + chi * variance
     energies = (value * value, spread) + (0.0,) * (ORDER - 2)
-    return Moments(value, value * value + spread, chi, 1.0, energies, 0.0, float(ORDER), variance)
+    return Moments(value, value * value + spread, chi, 1.0, energies, 0.0, float(ORDER), variance, pull, chi * z_square)
 
 
 def _piece(form: Pieces, x: float) -> tuple[float, float]:
@@ -189,20 +198,20 @@ def _quadrature(form: Smooth, mean: float, variance: float) -> Moments:
     while refinement < deviation and refinement < FINEST:
         refinement *= 2
     nodes, weights, rows = rule(refinement)
-    values, slopes = _evaluate(form, tuple([mean + deviation * t for t in nodes]))
+    points = tuple([mean + deviation * t for t in nodes])
+    values, slopes = _evaluate(form, points)
     if len(values) != len(nodes):
         return _OVERFLOW
     coefficients = [sum(map(mul, row, values)) for row in rows]
-    energies = tuple([a * a for a in coefficients])
     square = sum(w * f * f for w, f in zip(weights, values, strict=True))
     squares = [s * s for s in slopes]
     chi = sum(map(mul, weights, squares))
     fourth = sum(w * s * s for w, s in zip(weights, squares, strict=True))
     if not (math.isfinite(square) and math.isfinite(fourth)):
         return _OVERFLOW
-    remainder, exponent = _tail(energies, square, chi * variance)
-    kappa = fourth / (chi * chi) if chi else 1.0
-    return Moments(coefficients[0], square, chi, kappa, energies, remainder, exponent, variance)
+    pull = sum(w * x * f * s for w, x, f, s in zip(weights, points, values, slopes, strict=True))
+    lever = sum(w * x * x * s for w, x, s in zip(weights, points, squares, strict=True))
+    return _assembled(coefficients, square, (chi, fourth, pull, lever), variance)
 
 
 def _closed_form(form: Pieces, mean: float, variance: float) -> Moments:
@@ -211,7 +220,7 @@ def _closed_form(form: Pieces, mean: float, variance: float) -> Moments:
     edges = [(b - mean) / deviation for b in form.breaks]
     lower = [-math.inf, *edges]
     upper = [*edges, math.inf]
-    first = square = slope = chi = fourth = 0.0
+    first = square = slope = chi = fourth = pull = lever = 0.0
     for a, b, low, high in zip(form.slopes, form.offsets, lower, upper, strict=True):
         mass = cumulative(high) - cumulative(low)
         low_density = density(low) if low > -math.inf else 0.0
@@ -224,6 +233,10 @@ def _closed_form(form: Pieces, mean: float, variance: float) -> Moments:
         slope += a * mass
         chi += a * a * mass
         fourth += a**4 * mass
+        line = mean * mass + deviation * tilt
+        quadratic = mean * mean * mass + 2.0 * mean * deviation * tilt + variance * spread
+        pull += a * (a * quadratic + b * line)
+        lever += a * a * quadratic
     coefficients = [first, slope * deviation] + [0.0] * (ORDER - 2)
     for i, (edge, break_) in enumerate(zip(edges, form.breaks, strict=True)):
         bend = (form.slopes[i + 1] - form.slopes[i]) * deviation
@@ -235,10 +248,27 @@ def _closed_form(form: Pieces, mean: float, variance: float) -> Moments:
         if abs(jump) > _JUMP:
             for k in range(1, ORDER):
                 coefficients[k] += jump * polynomials[k - 1] * weight / math.sqrt(k)
+    return _assembled(coefficients, square, (chi, fourth, pull, lever), variance)
+
+
+def _assembled(
+    coefficients: list[float], square: float, slopes: tuple[float, float, float, float], variance: float
+) -> Moments:
+    chi, fourth, pull, lever = slopes
     energies = tuple([a * a for a in coefficients])
     remainder, exponent = _tail(energies, square, chi * variance)
-    kappa = fourth / (chi * chi) if chi else 1.0
-    return Moments(first, square, chi, kappa, energies, remainder, exponent, variance)
+    return Moments(
+        coefficients[0],
+        square,
+        chi,
+        fourth / (chi * chi) if chi else 1.0,
+        energies,
+        remainder,
+        exponent,
+        variance,
+        pull,
+        lever,
+    )
 
 
 def _tail(energies: tuple[float, ...], square: float, slope_energy: float) -> tuple[float, float]:

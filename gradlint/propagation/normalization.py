@@ -12,6 +12,9 @@ from gradlint.propagation.geometry import axes_of, axis_size, entries
 from gradlint.propagation.signal import Gradient, Signal
 
 EPSILON = 1e-5
+# Of fewer than five entries the mean of an inverse variance says nothing of a typical one.
+_LARGEST_SHARE = 0.2
+_LEAST_KEPT = 1e-6
 
 
 class Group(NamedTuple):
@@ -77,7 +80,7 @@ def centred(signal: Signal, over: Group) -> Signal:
         else:
             positions = signal.positions - (signal.positions + (n - 1.0) * signal.elsewhere(signal.positions)) / n
         units = signal.units - removed if n > 1.0 else signal.units - signal.elsewhere(signal.samples)
-    return Signal(0.0, signal.square - removed, samples, positions, units, signal.channel)
+    return Signal(0.0, signal.square - removed, samples, positions, units, signal.channel, overlap=signal.overlap)
 
 
 def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
@@ -105,7 +108,7 @@ def _mixed(node: Node, signal: Signal, over: Group) -> Signal:
         square += middle.square * factor
         samples += middle.samples * factor
         positions += middle.positions * factor
-    return Signal(0.0, square, samples, positions, 0.0, signal.channel)
+    return Signal(0.0, square, samples, positions, 0.0, signal.channel, overlap=signal.overlap)
 
 
 def _affine(node: Node, signal: Signal, over: Group) -> Signal:
@@ -121,6 +124,7 @@ def _affine(node: Node, signal: Signal, over: Group) -> Signal:
         scale_square * signal.positions + cross,
         scale * scale * signal.units + 2.0 * scale * shift * signal.mean + shift * shift,
         signal.channel,
+        overlap=signal.overlap,
     )
 
 
@@ -139,7 +143,9 @@ def divisor(node: Node, signal: Signal, context: Context) -> float:
 def backward(node: Node, gradient: Gradient, context: Context) -> Gradient:
     """The gradient divided by the spread, less its parts along the mean and along the signal.
 
-    Yang et al. 2019 for batch normalization. A weight of zero is looked past where it stands in for one.
+    Yang et al. 2019 for batch normalization: over N entries the mean of 1 / spread^2 is (N - 1) / (N - 3)
+    times the inverse of the mean, and gradients that have passed one batch normalization sum to zero over
+    the batch already, so that the next takes less away. A weight of zero is looked past where it stands in.
     """
     signal = context.signal(node.inputs[0])
     weight = node.parameters.get("weight")
@@ -147,7 +153,9 @@ def backward(node: Node, gradient: Gradient, context: Context) -> Gradient:
     if weight is not None and id(node) in context.standing_in and is_zero(weight.distribution):
         scale = 1.0
     over = group(node, signal, context)
-    kept = _kept(node, signal, gradient, over)
+    along_mean, kept = _projection(node, signal, gradient, over)
+    factor = kept * scale * _inverse_spread(node, signal, over)
+    shares: tuple[float, ...] = ()
     if signal.mixed and node.get("type", "batch") == "batch":
         epsilon = float(node.get("epsilon", EPSILON) or 0.0)
         pieces = [
@@ -155,25 +163,61 @@ def backward(node: Node, gradient: Gradient, context: Context) -> Gradient:
             for share, part in signal.mixed
         ]
         total = sum(pieces)
-        result = gradient.times(kept * scale * total)
-        return result._replace(shares=tuple([piece / total for piece in pieces]) if total else ())
-    spread = divisor(node, signal, context)
-    result = gradient.times(kept * scale / spread if spread > 0.0 else math.inf)
-    if kept > 0.0 and over.units > 1.0:
-        return result._replace(units=max((gradient.units - 1.0 / over.units) / kept, -1.0))
-    return result
+        factor *= total
+        shares = tuple([piece / total for piece in pieces]) if total else ()
+    else:
+        spread = divisor(node, signal, context)
+        factor = factor / spread if spread > 0.0 else math.inf
+    samples, positions, units = gradient.samples, gradient.positions, gradient.units
+    if along_mean:
+        if over.samples > 1.0:
+            samples = max((samples - along_mean) / kept, -1.0)
+        if over.samples > 1.0 or over.positions > 1.0:
+            positions = max((positions - along_mean) / kept, -1.0)
+        if over.units > 1.0:
+            units = max((units - along_mean) / kept, -1.0)
+    fluctuation = gradient.spread
+    if over.samples == 1.0 and over.size > 1.0 and signal.square > 0.0:
+        # Where all samples give nearly the same signal, what one norm is off by all are.
+        fluctuation += 2.0 * min(signal.samples / signal.square, 1.0) ** 2 / over.size
+    return gradient.times(factor)._replace(
+        spread=fluctuation,
+        work=_remaining(signal, over),
+        samples=samples,
+        positions=positions,
+        units=units,
+        shares=shares,
+    )
 
 
-def _kept(node: Node, signal: Signal, gradient: Gradient, over: Group) -> float:
-    """The share of the squared gradient that the projections leave."""
-    n, p, _ = over
+def _remaining(signal: Signal, over: Group) -> float:
+    """Scale does not matter to a normalization of one sample: gradient and signal are at right angles."""
+    return math.sqrt(max(signal.square, 0.0)) if over.samples > 1.0 else 0.0
+
+
+def _inverse_spread(node: Node, signal: Signal, over: Group) -> float:
+    """E[1 / s^2] E[s^2] for the variance s^2 of so many entries, chi-squared distributed.
+
+    Samples that span few directions (`overlap`) count for less.
+    """
+    freedom = over.size if node.get("type") in ("rms", "l2") else over.size - 1.0
+    share = 1.0 / max(freedom, 1.0)
+    if over.samples > 1.0:
+        share += 0.5 * (1.0 - share) * signal.overlap
+    return 1.0 / (1.0 - 2.0 * min(share, _LARGEST_SHARE))
+
+
+def _projection(node: Node, signal: Signal, gradient: Gradient, over: Group) -> tuple[float, float]:
+    """The share of the squared gradient along the mean, and the share that both projections leave."""
+    n, p, b = over
     if over.size <= 1.0:
-        return 1.0
-    middle = signal if node.get("type") in ("rms", "l2") else centred(signal, over)
-    variance = middle.square or 1.0
-    local = max(middle.positions / variance, 0.0)
-    along_mean = (1.0 + (n - 1.0) * gradient.units + (p - 1.0) * gradient.positions) / over.size
+        return 0.0, 1.0
+    centre = node.get("type") not in ("rms", "l2")
+    middle = centred(signal, over) if centre else signal
+    local = max(middle.positions / middle.square, 0.0) if middle.square else 0.0
     along_signal = (1.0 + (p - 1.0) * gradient.positions * local) / over.size
-    if node.get("type") in ("rms", "l2"):
-        along_mean = 0.0
-    return max(1.0 - along_mean - along_signal, 1e-6)
+    along_mean = 0.0
+    if centre:
+        along_mean = 1.0 + (n - 1.0) * gradient.units + (p - 1.0) * gradient.positions
+        along_mean = max((along_mean + p * (b - 1.0) * gradient.samples) / over.size, 0.0)
+    return along_mean, max(1.0 - along_mean - along_signal, _LEAST_KEPT)

@@ -189,7 +189,7 @@ def _backward(network: Network, outputs: Sequence[Node], context: Context) -> di
     gradients: dict[int, Gradient] = {}
     for node in outputs:
         seed = _seed(node, context)
-        gradients[id(node)] = merge(gradients[id(node)], seed) if id(node) in gradients else seed
+        gradients[id(node)] = _merged(gradients[id(node)], seed, node, context) if id(node) in gradients else seed
     leading = _leading(network.nodes)
     for node in reversed(network.nodes):
         gradient = gradients.get(id(node))
@@ -197,18 +197,24 @@ def _backward(network: Network, outputs: Sequence[Node], context: Context) -> di
             continue
         if id(node) not in context.signals:
             continue
-        for operand, part in zip(node.inputs, backward.RULES[node.kind](node, gradient, context), strict=False):
+        parts = backward.RULES[node.kind](node, gradient, context)
+        for operand, part in zip(node.inputs, parts, strict=False):
             if part.log == -math.inf or id(operand) not in leading:
                 continue
             known = gradients.get(id(operand))
-            gradients[id(operand)] = part if known is None else merge(known, part)
+            gradients[id(operand)] = part if known is None else _merged(known, part, operand, context)
     return gradients
+
+
+def _merged(first: Gradient, second: Gradient, node: Node, context: Context) -> Gradient:
+    return merge(first, second, backward.strength(node, context.signal(node)))
 
 
 def _seed(node: Node, context: Context) -> Gradient:
     """Independent unit gradients on every entry of an output."""
-    units = float(axis_size(node.shape, context.signal(node).channel))
-    return Gradient(ln(float(entries(node))), overlap=1.0 / units, local=1.0 / units)
+    signal = context.signal(node)
+    units = float(axis_size(node.shape, signal.channel))
+    return Gradient(ln(float(entries(node))), overlap=1.0 / units, local=1.0 / units, work=math.sqrt(signal.square))
 
 
 def _profile(

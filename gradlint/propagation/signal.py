@@ -24,6 +24,8 @@ class Signal(NamedTuple):
     `mean` is E[x]; `square` E[x^2] of an entry; the others are E[x x'] of two entries that differ only in
     the sample (`samples`), in the position in space or time (`positions`), or in the unit (`units`).
     `channel` is the axis of the units. `mixed` holds the parts of a concatenation along that axis.
+    `overlap` is how much `samples` differs from pair to pair: the variance of the covariance of two samples
+    over (`square` - `samples`)^2, 1 / n for n independent units.
     """
 
     mean: float
@@ -34,6 +36,7 @@ class Signal(NamedTuple):
     channel: int
     latent: Latent | None = None
     mixed: tuple[tuple[float, Signal], ...] = ()
+    overlap: float = 0.0
 
     @property
     def variance(self) -> float:
@@ -50,7 +53,9 @@ class Signal(NamedTuple):
             self.positions * f,
             self.units * f,
             self.channel,
-            mixed=tuple([(share, part.scaled(factor)) for share, part in self.mixed]),
+            None,
+            tuple([(share, part.scaled(factor)) for share, part in self.mixed]) if self.mixed else (),
+            self.overlap,
         )
 
     def elsewhere(self, covariance: float) -> float:
@@ -70,24 +75,29 @@ class Gradient(NamedTuple):
 
     `log` is the natural logarithm of the expected squared L2 norm, over all entries; `spread` the variance
     of that logarithm over draws of the weights, so that a typical network lies at `log` - `spread` / 2
-    (Hanin and Nica 2020). `positions` and `units` are correlations between entries that differ in position
-    or in unit; `overlap` is E[cos^2] of the angle between the gradients of two samples, `local` of two
-    positions of one sample. `selected` is the Gaussian that max-pooling chose its entries from; `shares` how
+    (Hanin and Nica 2020). `samples`, `positions` and `units` are correlations between entries that differ in
+    sample, in position or in unit; `overlap` is E[cos^2] of the angle between the gradients of two samples,
+    `local` of two positions of one sample. `work` is the inner product of a sample's gradient with its signal
+    over the norm of the gradient: linear and positively homogeneous operations pass that product on
+    unchanged (Euler's theorem), which bounds the gradient from below where the signal is small. `selected` is the Gaussian that max-pooling chose its entries from; `shares` how
     the squared norm is spread over the parts of a concatenation, where it is not by their size.
     """
 
     log: float
     spread: float = 0.0
+    samples: float = 0.0
     positions: float = 0.0
     units: float = 0.0
     overlap: float = 0.0
     local: float = 0.0
+    work: float = 0.0
     selected: tuple[float, float] | None = None
     shares: tuple[float, ...] = ()
 
     def times(self, factor: float) -> Gradient:
         """The gradient with its squared norm multiplied; what was selected or shared out ends."""
-        return self._replace(log=self.log + ln(factor), selected=None, shares=())
+        work = self.work / math.sqrt(factor) if factor > 0.0 else 0.0
+        return self._replace(log=self.log + ln(factor), work=work, selected=None, shares=())
 
 
 def ln(x: float) -> float:
@@ -95,8 +105,11 @@ def ln(x: float) -> float:
     return math.log(x) if x > 0.0 else -math.inf
 
 
-def merge(first: Gradient, second: Gradient) -> Gradient:
-    """The sum of two uncorrelated gradients of the same tensor."""
+def merge(first: Gradient, second: Gradient, strength: float) -> Gradient:
+    """The sum of two gradients of the same tensor, which agree only along the signal.
+
+    `strength` is the squared L2 norm of the signal of one sample.
+    """
     if first.log == -math.inf:
         return second
     if second.log == -math.inf:
@@ -108,15 +121,19 @@ def merge(first: Gradient, second: Gradient) -> Gradient:
     a = 1.0 / (1.0 + ratio)
     b = 1.0 - a
     # What both have in common fluctuates together; what only one has, averages out.
+    common = 2.0 * high.work * low.work * math.sqrt(a * b) / strength if strength > 0.0 else 0.0
     shared = min(high.spread, low.spread)
     spread = shared + a * a * (high.spread - shared) + b * b * (low.spread - shared)
+    total = max(1.0 + common, 1e-6)
     return Gradient(
-        high.log + math.log1p(ratio),
+        high.log + math.log1p(ratio) + math.log(total),
         spread,
+        a * high.samples + b * low.samples,
         a * high.positions + b * low.positions,
         a * high.units + b * low.units,
         a * a * high.overlap + b * b * low.overlap,
         a * a * high.local + b * b * low.local,
+        (high.work * math.sqrt(a) + low.work * math.sqrt(b)) / math.sqrt(total),
         shares=tuple([a * x + b * y for x, y in zip(high.shares, low.shares, strict=True)])
         if len(high.shares) == len(low.shares)
         else (),
