@@ -11,6 +11,7 @@ from gradlint.frameworks.keras.activations import (
     activation_name,
     get_activation,
 )
+from gradlint.frameworks.keras.backend import find_backend, find_plain, find_setting
 from gradlint.frameworks.keras.initializers import initializer_class
 from gradlint.frameworks.keras.inputs import keras_input
 from gradlint.frameworks.keras.layer import LayerSpec, base_class, layer_class
@@ -90,6 +91,15 @@ def _sequential() -> Class:
 
 
 FINDERS: Mapping[str, Callable[[str], Value]] = {
+    "backend": find_backend,
+    "config": find_setting,
+    "utils": find_setting,
+    "api_export": find_setting,
+    "saving": find_setting,
+    "regularizers": find_plain("regularizers"),
+    "constraints": find_plain("constraints"),
+    "callbacks": find_plain("callbacks"),
+    "metrics": find_plain("metrics"),
     "layers": find_layer,
     "activations": find_activation,
     "initializers": find_initializer,

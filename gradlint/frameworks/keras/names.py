@@ -26,6 +26,7 @@ ROOTS = frozenset(prefix.rstrip(".") for prefix in _PREFIXES)
 NAMESPACES = frozenset(
     {
         "activations",
+        "api_export",
         "applications",
         "backend",
         "callbacks",
@@ -40,6 +41,7 @@ NAMESPACES = frozenset(
         "optimizers",
         "random",
         "regularizers",
+        "saving",
         "utils",
     }
 )
