@@ -99,7 +99,7 @@ def call(interpreter: Interpreter, function: Value, args: list[Value], kwargs: d
     if isinstance(function, Instance):
         method = function.cls.find("__call__")
         if method is not MISSING:
-            if interpreter.layer_calls == 0 and classes.is_layer_class(function.cls):
+            if interpreter.layer_calls == 0 and classes.is_network_class(function.cls):
                 return _outermost_layer_call(interpreter, method, function, args, kwargs)
             return call(interpreter, method, [function, *args], kwargs)
         return _unknown_result(interpreter, f"calling {function.cls.name} is not modelled", args, kwargs)

@@ -18,6 +18,10 @@ LAYER_BASES = ("torch.nn.Module", "keras.Layer")
 """The classes from which every layer and model of a framework derives."""
 
 
+NETWORK_BASES = ("torch.nn.Sequential", "keras.Model", "torch.nn.Transformer", "torch.nn.TransformerEncoder")
+"""Framework classes whose objects are networks, not single layers."""
+
+
 def define(interpreter: Interpreter, syntax: cst.ClassDef, scope: Scope) -> Class:
     """The class that a `class` statement makes."""
     interpreter.frame.syntax = syntax
@@ -94,6 +98,15 @@ def is_layer_class(cls: Class) -> bool:
     return bool(known)
 
 
+def is_network_class(cls: Class) -> bool:
+    """Whether objects of `cls` are networks of their own: layers of the source, and containers of a framework."""
+    known = cls.namespace.get("__gradlint_network__")
+    if known is None:
+        container = cls.syntax is not None or any(cls.derives_from(name) for name in NETWORK_BASES)
+        known = cls.namespace["__gradlint_network__"] = container and is_layer_class(cls)
+    return bool(known)
+
+
 def note_creation(interpreter: Interpreter, made: Instance) -> None:
     """Remember a new layer or model; every other object is none of our business."""
     cls = made.cls
@@ -104,7 +117,7 @@ def note_creation(interpreter: Interpreter, made: Instance) -> None:
             made.hidden["uncertain"] = interpreter.uncertain
         frame = interpreter.frames[-1] if interpreter.frames else None
         syntax: Any = frame.syntax if frame is not None else None
-        interpreter.record.created.append(Created(made, interpreter.uncertain, syntax, cls.syntax is not None))
+        interpreter.record.created.append(Created(made, interpreter.uncertain, syntax))
 
 
 def python_class(name: str, bases: tuple[Class, ...] = (), namespace: dict[str, Value] | None = None) -> Class:

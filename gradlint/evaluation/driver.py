@@ -170,8 +170,8 @@ class Evaluator:
             raise CallError(f"{call} cannot be evaluated: {value.reason}")
         if not isinstance(value, Instance) or not is_layer_class(value.cls):
             raise CallError(f"{call} is not a network")
-        shapes = self._shapes(record, Created(value, 0, None, True))
-        network = build(interpreter, Created(value, 0, syntax, True), call, shapes)
+        shapes = self._shapes(record, Created(value, 0, None))
+        network = build(interpreter, Created(value, 0, syntax), call, shapes)
         return Evaluation((network,), (), _unresolved(record), tuple(sorted(interpreter.cut)), self.modules.followed)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from gradlint.evaluation.assumptions import assumed_argument
+from gradlint.evaluation.classes import is_network_class
 from gradlint.evaluation.errors import Raised
 from gradlint.evaluation.inputs import InputShape, candidates, first_layer
 from gradlint.evaluation.records import Created
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
 
 _MOST_TRIES = 16
-_CONTAINERS = ("torch.nn.Sequential", "keras.Model", "torch.nn.Transformer", "torch.nn.TransformerEncoder")
 
 
 @dataclass(slots=True)
@@ -54,22 +54,17 @@ class _Pass:
         return (1, -self.opaque, sum(tensor.shape is not None for tensor in self.outputs))
 
 
-def is_network(created: Created) -> bool:
-    """Whether an object is a network of its own, and not a single layer of a framework."""
-    cls = created.instance.cls
-    return created.by_source or any(cls.derives_from(name) for name in _CONTAINERS)
-
-
 def roots(created: list[Created]) -> list[Created]:
     """The networks among the objects made that are no part of another one."""
     parts: set[int] = set()
     for item in created:
-        for child in children(item.instance).values():
-            parts.add(id(child))
+        if not is_network_class(item.instance.cls):
+            continue
+        parts.update(map(id, children(item.instance).values()))
         for value in item.instance.attrs.values():
             if isinstance(value, (list, tuple, dict)):
                 parts.update(id(inner) for inner in walk(value, 3) if isinstance(inner, Instance))
-    return [item for item in created if id(item.instance) not in parts and is_network(item)]
+    return [item for item in created if is_network_class(item.instance.cls) and id(item.instance) not in parts]
 
 
 def build(interpreter: Interpreter, item: Created, call: str = "", shapes: list[InputShape] | None = None) -> Network:
@@ -82,7 +77,7 @@ def build(interpreter: Interpreter, item: Created, call: str = "", shapes: list[
         run = _best_pass(interpreter, instance, shapes)
     outputs = tuple(tensor.node for tensor in run.outputs)
     nodes = topological(outputs)
-    _name_nodes(instance, nodes)
+    _finish_nodes(instance, nodes)
     opaque = [node for node in nodes if node.kind is Kind.OPAQUE]
     losses = interpreter.record.unknowns[unknowns:]
     parameters = tuple(all_parameters(instance))
@@ -266,9 +261,12 @@ def _input(interpreter: Interpreter, shape: InputShape, inputs: list[Tensor]) ->
     return tensor
 
 
-def _name_nodes(instance: Instance, nodes: tuple[Node, ...]) -> None:
+def _finish_nodes(instance: Instance, nodes: tuple[Node, ...]) -> None:
+    """Give the nodes of layers the paths of their layers, and leave no value of the evaluator in any node."""
     paths = {id(layer): path for path, layer in named_modules(instance)}
     for node in nodes:
+        if any(isinstance(value, Unknown) for value in node.attributes.values()):
+            node.attributes = {k: None if isinstance(v, Unknown) else v for k, v in node.attributes.items()}
         if node.layer is not None:
             node.name = paths.get(id(node.layer), node.name)
 
@@ -319,4 +317,4 @@ def assumed_arguments(interpreter: Interpreter, function: Function, skip: int) -
     return arguments, assumptions
 
 
-__all__ = ["assumed_arguments", "build", "forward", "is_network", "roots"]
+__all__ = ["assumed_arguments", "build", "forward", "roots"]

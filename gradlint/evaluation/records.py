@@ -16,7 +16,6 @@ class Created:
     instance: Instance
     uncertain: int
     call: Any
-    by_source: bool
 
 
 @dataclass(slots=True, eq=False)

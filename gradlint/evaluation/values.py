@@ -270,29 +270,39 @@ MISSING = _Missing()
 """What a look-up returns when there is nothing of that name."""
 
 
+_CONTAINERS = frozenset({list, tuple, dict, set, frozenset, DefaultDict})
+
+
 def walk(value: Value, depth: int = 6) -> Iterator[Value]:
     """`value` and, if it is a container, what it contains, at most `depth` levels down."""
     yield value
-    if depth:
-        if isinstance(value, (list, tuple, set, frozenset)):
-            for item in value:
+    if depth and type(value) in _CONTAINERS:
+        for item in value.values() if isinstance(value, dict) else value:
+            if type(item) in _CONTAINERS:
                 yield from walk(item, depth - 1)
-        elif isinstance(value, dict):
-            for item in value.values():
-                yield from walk(item, depth - 1)
+            else:
+                yield item
 
 
 def contains_unknown(value: Value) -> Unknown | None:
     """The first Unknown in `value`, itself or inside it, or None."""
-    if isinstance(value, Unknown):
-        return value
-    if isinstance(value, (list, tuple, dict, set, frozenset)):
+    kind = type(value)
+    if kind is Unknown:
+        return value  # type: ignore[no-any-return]
+    if kind in _CONTAINERS:
         for item in walk(value):
-            if isinstance(item, Unknown):
+            if type(item) is Unknown:
                 return item
     return None
 
 
 def tensors_in(*values: Value) -> list[Tensor]:
     """The tensors in `values`, themselves or inside containers."""
-    return [item for value in values for item in walk(value) if isinstance(item, Tensor)]
+    found: list[Tensor] = []
+    for value in values:
+        kind = type(value)
+        if kind is Tensor:
+            found.append(value)
+        elif kind in _CONTAINERS and value:
+            found.extend(item for item in walk(value) if type(item) is Tensor)
+    return found
