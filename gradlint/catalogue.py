@@ -129,6 +129,17 @@ class Catalogue:
         """The rule of this name or code, in any case."""
         return self._index.get(name_or_code.lower())
 
+    def find(self, name_or_code: str) -> Rule:
+        """The rule of this name or code.
+
+        Raises:
+            CatalogueError: there is none.
+        """
+        rule = self.get(name_or_code)
+        if rule is None:
+            raise self._unknown(name_or_code)
+        return rule
+
     def matching(self, selector: str) -> tuple[Rule, ...]:
         """The rules that a selector means: a name, a code, the first letters and digits of a code, or ALL.
 
@@ -141,14 +152,15 @@ class Catalogue:
         prefix = selector.upper()
         rules = self.rules if prefix == "ALL" else tuple(r for r in self.rules if prefix and r.code.startswith(prefix))
         if not rules:
-            raise CatalogueError(f"unknown rule {selector!r}{self._suggestion(selector)}; `gradlint rules` lists all")
+            raise self._unknown(selector)
         return rules
 
-    def _suggestion(self, selector: str) -> str:
+    def _unknown(self, name: str) -> CatalogueError:
         from difflib import get_close_matches  # only where something went wrong
 
-        close = get_close_matches(selector.lower(), self._index, n=1)
-        return f" (did you mean {self._index[close[0]].name}?)" if close else ""
+        close = get_close_matches(name.lower(), self._index, n=1)
+        suggestion = f" (did you mean {self._index[close[0]].name}?)" if close else ""
+        return CatalogueError(f"unknown rule {name!r}{suggestion}; `gradlint rules` lists all")
 
     def select(
         self, select: Sequence[str], extend_select: Sequence[str], ignore: Sequence[str], preview: bool = False

@@ -78,20 +78,20 @@ def check(paths: Sequence[Path | str], settings: Settings) -> Report:
     discovery = Discovery(settings.root, settings.excluded, settings.respect_gitignore, settings.force_exclude)
     files: list[Found] = []
     failures: list[Failure] = []
-    notes: list[str] = []
+    warnings: list[str] = []
     for result in discovery.find(paths):
         if isinstance(result, Found):
             files.append(result)
         elif result.fatal:
             failures.append(Failure(f"{result.name}: {result.reason}"))
         else:
-            notes.append(f"{result.name}: {result.reason}")
+            warnings.append(f"{result.name}: {result.reason}")
     results = _lint_all(plan, files)
     report = _report(plan, results)
     return replace(
         report,
         failures=(*failures, *report.failures),
-        notes=(*notes, *report.notes),
+        warnings=tuple(warnings),
         seconds=time.perf_counter() - start,
     )
 

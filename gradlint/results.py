@@ -59,7 +59,11 @@ class FileResult:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome of a run. `failures` are what gradlint could not do, `notes` sentences on what it cut short."""
+    """The outcome of a run.
+
+    `failures` are what gradlint could not do, `warnings` sentences on paths with nothing to do, `notes` on
+    what was cut short.
+    """
 
     findings: tuple[Finding, ...] = ()
     files: int = 0
@@ -68,6 +72,7 @@ class Report:
     seconds: float = 0.0
     suppressed: int = 0
     failures: tuple[Failure, ...] = ()
+    warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def exit_status(self, settings: Settings) -> int:

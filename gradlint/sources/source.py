@@ -83,11 +83,13 @@ class SourceFile:
         """The lines of the text, without their ends."""
         return tuple(NEWLINE.split(self.text))
 
-    def line(self, number: int, cell: int | None = None) -> str:
-        """Line `number` (from 1) of the file, or of a notebook's cell; empty when there is none."""
+    def lines_of(self, cell: int | None) -> tuple[str, ...]:
+        """The lines of a notebook's cell (from 1), or of the whole file where `cell` is None."""
         cells = self._content[1]
-        index = number if cells is None or cell is None else cells.line(cell, number)
-        return self.lines[index - 1] if 0 < index <= len(self.lines) else ""
+        if cells is None or cell is None:
+            return self.lines
+        start = cells.line(cell, 1) - 1
+        return self.lines[start : start + cells.last_line(cell, len(self.lines))]
 
     def span(self, syntax: object) -> Span:
         """The region of `syntax`, a node of this file's tree; the start of the file for any other."""

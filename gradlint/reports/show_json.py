@@ -1,0 +1,52 @@
+"""The networks of a file as JSON. The keys are stable: none is ever renamed or taken away."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from gradlint.findings import Span
+from gradlint.reports.numbers import plain, significant
+from gradlint.showing import Showing, ShownLayer, ShownNetwork
+
+VERSION = 1
+
+
+def render(showing: Showing) -> str:
+    """One object: the version of the format, and the networks."""
+    content = {"version": VERSION, "networks": [_network(network) for network in showing.networks]}
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
+
+
+def _network(network: ShownNetwork) -> dict[str, Any]:
+    return {
+        "name": network.name,
+        "call": network.call,
+        **_place(network.span),
+        "framework": network.framework,
+        "complete": network.complete,
+        "parameters": network.parameters,
+        "trainable_parameters": network.trainable_parameters,
+        "layers": [_layer(layer) for layer in network.layers],
+        "log10_gradient_ratio": plain(network.log10_gradient_ratio),
+        "log10_gradient_ratio_rms": plain(network.log10_gradient_ratio_rms),
+        "verdict": network.verdict,
+        "unresolved": [{**_place(item.span), "reason": item.reason} for item in network.unresolved],
+    }
+
+
+def _layer(layer: ShownLayer) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "kind": layer.kind,
+        "class": layer.class_name,
+        **_place(layer.span),
+        "parameters": layer.parameters,
+        "weight_std": significant(layer.weight_std),
+        "signal": significant(layer.signal),
+        "log10_gradient": plain(layer.log10_gradient),
+    }
+
+
+def _place(span: Span | None) -> dict[str, Any]:
+    return {"file": None, "line": None} if span is None else {"file": span.file, "line": span.line}
