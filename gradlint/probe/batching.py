@@ -97,6 +97,9 @@ class _Follower:
             raise Lost
         return place
 
+    def _loss(self, position: int, node: NodeSpec) -> Place | None:
+        return self._same(position, node) if self.shape(position) else None
+
     def _recurrent(self, position: int, node: NodeSpec) -> Place:
         _, place = self._first(node)
         default = 0 if self.network.framework == "torch" else 1

@@ -37,6 +37,7 @@ def measure_live(network: NetworkSpec, request: Request, live: Mapping[str, Any]
         NotMeasurable: the file or the call cannot be run, or gives no network.
     """
     chosen = plan(network, request)
+    sys.dont_write_bytecode = True  # measuring leaves nothing beside the user's files
     module = load(Path(live["file"]))
     results = [_measure_seed(network, chosen, request, module, live["call"], seed) for seed in range(chosen.seeds)]
     return joined(results, chosen.batch, chosen.assumptions)

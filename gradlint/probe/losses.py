@@ -98,7 +98,7 @@ _ELEMENTWISE: Mapping[str, Callable[[Tensor, Tensor, bool], Tensor]] = {
     "smooth_l1": lambda y, t, _: F.smooth_l1_loss(y, t),
     "huber": lambda y, t, _: F.huber_loss(y, t),
     "hinge": lambda y, t, _: F.relu(1 - y * t.sign()).mean(),
-    "kl_div": lambda y, t, _: F.kl_div(y, F.softmax(t, -1)),
+    "kl_div": lambda y, t, _: F.kl_div(y, F.softmax(t, -1), reduction="batchmean"),
     "poisson": lambda y, t, _: (y - t.abs() * torch.log(y.clamp(min=TINY))).mean(),
     "binary_cross_entropy": _binary_cross_entropy,
     "binary_cross_entropy_with_logits": lambda y, t, _: F.binary_cross_entropy_with_logits(y, t),

@@ -153,7 +153,7 @@ class _Session:
         if name == "neutral":
             return neutral(outputs, generator)
         value = loss(name, outputs[0], self.request.from_logits, generator)
-        if not value.requires_grad:
+        if torch.is_grad_enabled() and not value.requires_grad:
             raise NotMeasurable("the loss does not depend on the parameters in a way that has a gradient")
         return value
 
@@ -175,7 +175,7 @@ class _Session:
             stepper.step()
         twin.zero_grad()
         with torch.no_grad():
-            last = float(self._loss(twin, inputs, state)) if self.request.loss != "neutral" else math.nan
+            last = float(self._loss(twin, inputs, state))
         still = {p: torch.equal(value, twin.tensors[str(p)].detach()) for p, value in before.items()}
         return ((first, last),), still
 

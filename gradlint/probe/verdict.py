@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gradlint.claims import Claim, ClaimKind
 from gradlint.findings import Evidence, Status
-from gradlint.network import Parameter
+from gradlint.network import Node, Parameter
 from gradlint.probe.errors import NotMeasurable
 from gradlint.probe.measurement import Activity, Figures, Layer, Measurement, ParameterFigures, middle
 from gradlint.probe.network_spec import Index
@@ -21,8 +21,6 @@ Thresholds are drawn somewhere in a continuum, and draws of one network spread b
 SAME = 1e-3
 """Relative difference of gradients below which the units of a layer are the same unit."""
 SHARE_TOLERANCE = 0.1
-OVERSHOOT = 1.0
-"""The loss after the steps over the loss before, from which they went too far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +57,10 @@ LOGARITHMIC = frozenset({ClaimKind.VANISHING, ClaimKind.EXPLODING, ClaimKind.ATT
 
 def _ratio(claim: Claim, index: Index, measurement: Measurement) -> tuple[float, Layer]:
     """The measured log10 ratio of a claim, and the layer it speaks of."""
-    ratio = measurement.log10_ratio(index.node(claim.layer), index.node(claim.reference))
+    ratio = measurement.log10_ratio(_position(claim.layer, index), _position(claim.reference, index))
     if ratio is None:
-        raise NotMeasurable("the layer is no part of the network that was measured")
-    node = index.node(claim.layer)
+        raise NotMeasurable("the layer is none of those that were measured")
+    node = _position(claim.layer, index)
     layer = measurement.layers[0] if node is None else measurement.layer(node)
     assert layer is not None
     return ratio, layer
@@ -151,7 +149,7 @@ def _attenuated(claim: Claim, index: Index, measurement: Measurement, plain: Mea
 
 
 def _short_horizon(claim: Claim, index: Index, measurement: Measurement, _: Measurement | None) -> Verdict:
-    node = index.node(claim.layer)
+    node = _position(claim.layer, index)
     found = [h for h in measurement.horizons if node is None or h.node == node]
     steps = min((middle(h.steps) or math.inf for h in found), default=None)
     if steps is None:
@@ -171,7 +169,7 @@ def _short_horizon(claim: Claim, index: Index, measurement: Measurement, _: Meas
 def _overshoot(claim: Claim, index: Index, measurement: Measurement, _: Measurement | None) -> Verdict:
     if not measurement.losses:
         raise NotMeasurable("no steps were taken")
-    worse = sum(not after <= before * OVERSHOOT for before, after in measurement.losses)
+    worse = sum(not after <= before for before, after in measurement.losses)
     before, after = (middle(tuple(figures)) for figures in zip(*measurement.losses, strict=True))
     return Verdict(worse * 2 > len(measurement.losses), f"measured: the loss goes from {before:.3g} to {after:.3g}")
 
@@ -207,13 +205,23 @@ def _limit(claim: Claim) -> float:
     return claim.limit
 
 
+def _position(node: Node | None, index: Index) -> int | None:
+    """Where a node that a claim names stands; None when it names none."""
+    if node is None:
+        return None
+    position = index.node(node)
+    if position is None:
+        raise NotMeasurable("the layer is no part of the network that was measured")
+    return position
+
+
 def _layers(claim: Claim, index: Index, measurement: Measurement) -> tuple[Layer, ...]:
-    node = index.node(claim.layer)
+    node = _position(claim.layer, index)
     return measurement.layers if node is None else tuple(layer for layer in measurement.layers if layer.node == node)
 
 
 def _activities(claim: Claim, index: Index, measurement: Measurement) -> Iterable[Activity]:
-    node = index.node(claim.layer)
+    node = _position(claim.layer, index)
     return (a for a in measurement.activities if node is None or node in (a.node, a.layer))
 
 
