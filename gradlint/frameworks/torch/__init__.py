@@ -31,16 +31,15 @@ _LAYERS = (
 _TABLES: dict[str, tuple[str, ...]] = {
     "nn.init.": ("init",),
     "nn.functional.": ("functional", "losses"),
-    "nn.utils.": ("reparametrization", "utils", "training"),
+    "nn.utils.": ("reparametrization", "packing", "utils", "training"),
     "nn.": _LAYERS,
     "optim.": ("optim", "training"),
     "jit.": ("jit",),
     "fx.": ("jit",),
     "compiler.": ("jit",),
     "_dynamo.": ("jit",),
-    "utils.checkpoint.": ("jit",),
     "utils.hooks.": ("module",),
-    "": ("functional", "creation", "tensor_methods", "training", "jit"),
+    "": ("functional", "creation", "tensor_methods", "training", "jit", "queries"),
 }
 _PREFIXES = sorted(_TABLES, key=len, reverse=True)
 

@@ -84,7 +84,6 @@ _SAME = (
     "_dynamo.optimize",
     "fx.wrap",
     "fx.symbolic_trace",
-    "utils.checkpoint.noop_context_fn",
 )
 _FALSE = (
     "jit.is_scripting",
@@ -93,7 +92,6 @@ _FALSE = (
     "compiler.is_dynamo_compiling",
     "compiler.is_exporting",
     "_dynamo.is_compiling",
-    "onnx.is_in_onnx_export",
     "fx._symbolic_trace.is_fx_tracing",
     "overrides.has_torch_function",
     "overrides.has_torch_function_unary",
@@ -101,7 +99,6 @@ _FALSE = (
     "_C._get_tracing_state",
 )
 _NOTHING = (
-    "_assert",
     "_C._log_api_usage_once",
     "jit.save",
     "jit.enable_onednn_fusion",

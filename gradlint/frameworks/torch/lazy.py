@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gradlint.evaluation.context import Context
@@ -61,13 +61,20 @@ def _settle(ctx: Context, layer: Instance, field: str, size: int, sizes: Callabl
 
 
 def _define(
-    name: str, target: str, field: str, axis: Callable[[Shape], int], sizes: Callable[[Instance, int], _Sizes]
+    name: str,
+    target: str,
+    field: str,
+    axis: Callable[[Shape], int],
+    sizes: Callable[[Instance, int], _Sizes],
+    defaults: Mapping[str, Value] | None = None,
 ) -> None:
+    """`torch.nn.<name>`, which becomes `<target>`; `defaults` are those that differ from the target's."""
     real: Any = resolve(f"torch.nn.{target}")
     construct = real.find("__init__")
 
     def initialize(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> None:
-        construct.call(ctx, self, None, *args, **kwargs)
+        given = dict(zip(defaults, args, strict=False)) if defaults else {}
+        construct.call(ctx, self, None, *args[len(given) :], **{**(defaults or {}), **given, **kwargs})
 
     def forward(ctx: Context, self: Instance, input: Value, *args: Value) -> Value:  # noqa: A002
         x = input_tensor(ctx, input)
@@ -92,15 +99,12 @@ def _channel_axis(dims: int) -> Callable[[Shape], int]:
     return lambda shape: max(len(shape) - dims - 1, 0)
 
 
+_INSTANCE_DEFAULTS = {"eps": 1e-5, "momentum": 0.1, "affine": True, "track_running_stats": True}
+
 _define("LazyLinear", "Linear", "in_features", lambda shape: -1, _linear_sizes)
 for _dims in (1, 2, 3):
     for _kind in ("Conv", "ConvTranspose"):
         _define(f"Lazy{_kind}{_dims}d", f"{_kind}{_dims}d", "in_channels", _channel_axis(_dims), _convolution_sizes)
-    for _kind in ("BatchNorm", "InstanceNorm"):
-        _define(
-            f"Lazy{_kind}{_dims}d",
-            f"{_kind}{_dims}d",
-            "num_features",
-            lambda shape: min(1, len(shape) - 1),
-            _norm_sizes,
-        )
+    for _kind, _defaults in (("BatchNorm", None), ("InstanceNorm", _INSTANCE_DEFAULTS)):
+        _name = f"{_kind}{_dims}d"
+        _define(f"Lazy{_name}", _name, "num_features", lambda shape: min(1, len(shape) - 1), _norm_sizes, _defaults)

@@ -235,7 +235,6 @@ _ANSWERS: dict[str, Value] = {
     "distributed.is_initialized": False,
     "distributed.get_rank": 0,
     "distributed.get_world_size": 1,
-    "jit.is_tracing": False,
     "onnx.is_in_onnx_export": False,
     "is_autocast_enabled": False,
     "is_complex": False,
@@ -244,4 +243,3 @@ _ANSWERS: dict[str, Value] = {
 }
 for _name, _value in _ANSWERS.items():
     NAMES[_name] = Native(f"torch.{_name}", _answer(_value))
-NAMES["compile"] = Native("torch.compile", _unchanged)

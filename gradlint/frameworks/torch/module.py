@@ -240,10 +240,11 @@ def _zero_grad(ctx: Context, self: Instance, set_to_none: Value = True) -> None:
 
 def _cast(dtype: str) -> Callable[..., Value]:
     def cast(ctx: Context, self: Instance) -> Instance:
-        for parameter in modules.all_parameters(self):
-            if shapes.is_floating(parameter.dtype):
-                ctx.modified(parameter)
-                parameter.dtype = dtype
+        for _, tensor in modules.named_parameters(self):
+            parameter = tensor.parameter
+            if parameter is not None and shapes.is_floating(parameter.dtype):
+                ctx.modified(tensor)
+                tensor.dtype = parameter.dtype = dtype
         return self
 
     return cast

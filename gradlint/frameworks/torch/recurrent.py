@@ -12,15 +12,13 @@ from gradlint.frameworks import shapes
 from gradlint.frameworks.torch.arguments import as_bool, as_int, as_number, as_shape, input_tensor, is_assumed
 from gradlint.frameworks.torch.distributions import uniform_default
 from gradlint.frameworks.torch.layers import add_parameters, layer_class, parameters_of, reset_parameters
+from gradlint.frameworks.torch.packing import PACKED, packed
 from gradlint.network import Distribution, Kind, Shape
 
 NAMES: dict[str, Value] = {}
 
 # Cell -> (number of gates, their order in the weights).
 _CELLS = {"rnn": (1, ""), "lstm": (4, "ifgo"), "gru": (3, "rzn")}
-
-PACKED = "packed"
-"""Key of `Tensor.attributes` that marks a packed sequence; what it holds is whether the batch comes first."""
 
 _MOST_LAYERS = 1000
 
@@ -151,9 +149,8 @@ def _forward(cell: str, class_name: str) -> Callable[..., Value]:
             layer=self,
             dtype=None if shapes.is_floating(x.dtype) else "float32",
         )
-        if PACKED in x.attributes:
-            result.attributes[PACKED] = x.attributes[PACKED]
-        return (result, _final_state(ctx, result, cell, shape, layers, bidirectional, (output, hidden), time_axis))
+        state = _final_state(ctx, result, cell, shape, layers, bidirectional, (output, hidden), time_axis)
+        return (packed(ctx, result, batch_first) if PACKED in x.attributes else result, state)
 
     return forward
 

@@ -26,14 +26,20 @@ def _state_dict(
 ) -> dict[str, Value]:
     start = prefix if isinstance(prefix, str) else ""
     state: dict[str, Value] = OrderedDict()
-    for path, layer in modules.named_modules(self):
-        where = f"{start}{path}." if path else start
-        for name, tensor in modules.own_parameter_tensors(layer).items():
-            state[where + name] = tensor
-        for name, persistent in layer.hidden.get("buffers", {}).items():
-            if persistent and layer.attrs.get(name) is not None:
-                state[where + name] = layer.attrs[name]
+    _collect(self, start, state, ())
     return state
+
+
+def _collect(layer: Instance, prefix: str, state: dict[str, Value], above: tuple[Instance, ...]) -> None:
+    """Parameters and persistent buffers under every name that they have; `above` guards against circles."""
+    for name, tensor in modules.own_parameter_tensors(layer).items():
+        state[prefix + name] = tensor
+    for name, persistent in layer.hidden.get("buffers", {}).items():
+        if persistent and layer.attrs.get(name) is not None:
+            state[prefix + name] = layer.attrs[name]
+    for name, child in modules.children(layer).items():
+        if child is not layer and child not in above:
+            _collect(child, f"{prefix}{name}.", state, (*above, layer))
 
 
 def _load_state_dict(
