@@ -1,4 +1,4 @@
-"""Wrappers of torch that compute what they wrap: DataParallel and its kin, checkpointing, autograd functions."""
+"""Wrappers of torch that compute what they wrap: DataParallel and its kin, autograd functions."""
 
 from __future__ import annotations
 
@@ -59,37 +59,6 @@ def parallel() -> dict[str, Value]:
         "distributed.fsdp.FullyShardedDataParallel": sharded,
         "distributed.fsdp.fully_sharded_data_parallel.FullyShardedDataParallel": sharded,
     }
-
-
-# Checkpointing computes the function once more in the backward pass.
-
-
-def _checkpoint(
-    ctx: Context,
-    function: Value,
-    *args: Value,
-    use_reentrant: Value = None,
-    context_fn: Value = None,
-    determinism_check: Value = None,
-    debug: Value = None,
-    preserve_rng_state: Value = None,
-    early_stop: Value = None,
-    **kwargs: Value,
-) -> Value:
-    return ctx.call(function, *args, **kwargs)
-
-
-def _checkpoint_sequential(ctx: Context, functions: Value, segments: Value, input: Value, **kwargs: Value) -> Value:
-    result = input
-    for function in ctx.iterate(functions):
-        result = ctx.call(function, result)
-    return result
-
-
-NAMES["utils.checkpoint.checkpoint"] = Native("torch.utils.checkpoint.checkpoint", _checkpoint)
-NAMES["utils.checkpoint.checkpoint_sequential"] = Native(
-    "torch.utils.checkpoint.checkpoint_sequential", _checkpoint_sequential
-)
 
 
 # Functions with a backward of their own. Their forward is evaluated; the gradient is what the user wrote, so the
