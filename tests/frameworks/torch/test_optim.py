@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ def run(text: str) -> tuple[dict[str, Any], list[Event]]:
     modules = ModuleCache(SourceLoader())
     interpreter = Interpreter(modules)
     module = modules.run(interpreter, SourceFile.from_text(MODEL + text, "module.py"), "module", None)
-    return module.scope.variables, interpreter.record.events
+    return module.scope.variables, modules.records[Path("module.py")].events
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
