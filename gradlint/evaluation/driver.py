@@ -101,7 +101,7 @@ class Evaluator:
 
     def _shapes(self, record: Record, item: Created) -> list[InputShape] | None:
         known = record.forwards.get(id(item.instance))
-        return [InputShape(*known[0])] if known else None
+        return [InputShape(*known[0], guessed=False)] if known else None
 
     def _use_functions(self, record: Record) -> None:
         """Call the functions that nothing calls, with their defaults and assumed or unknown arguments."""

@@ -25,10 +25,14 @@ _FEATURE_RANKS = ("flat", "sequence", "grid")
 
 @dataclass(frozen=True, slots=True)
 class InputShape:
-    """One input of a forward pass: its shape (None: not known) and whether it holds floats or indices."""
+    """One input of a forward pass: its shape (None: not known) and whether it holds floats or indices.
+
+    `guessed` is false where the program itself makes this forward pass.
+    """
 
     shape: Shape | None
     dtype: str = "float32"
+    guessed: bool = True
 
 
 def candidates(instance: Instance, hint: Node | None = None) -> Iterator[InputShape]:

@@ -19,6 +19,7 @@ from gradlint.evaluation.values import (
     Tensor,
     Unknown,
     Value,
+    contains_unknown,
     tensors_in,
     walk,
 )
@@ -256,17 +257,29 @@ def _other_input(interpreter: Interpreter, param: cst.Param, shape: InputShape, 
 
 def _input(interpreter: Interpreter, shape: InputShape, inputs: list[Tensor]) -> Tensor:
     kind = "int" if shape.dtype.startswith("int") else "float"
-    tensor = interpreter.emit(Kind.INPUT, (), shape.shape, attributes={"dtype": kind}, dtype=shape.dtype)
+    attributes = {"dtype": kind, "guessed": shape.guessed}
+    tensor = interpreter.emit(Kind.INPUT, (), shape.shape, attributes=attributes, dtype=shape.dtype)
     inputs.append(tensor)
     return tensor
+
+
+# Attributes that say no more than the shapes do.
+_WIDTHS = frozenset(
+    {"in_features", "out_features", "in_channels", "out_channels", "num_embeddings", "embedding_dim", "input_size"}
+)
 
 
 def _finish_nodes(instance: Instance, nodes: tuple[Node, ...]) -> None:
     """Give the nodes of layers the paths of their layers, and leave no value of the evaluator in any node."""
     paths = {id(layer): path for path, layer in named_modules(instance)}
     for node in nodes:
-        if any(isinstance(value, Unknown) for value in node.attributes.values()):
-            node.attributes = {k: None if isinstance(v, Unknown) else v for k, v in node.attributes.items()}
+        unknown = {key: value for key, value in node.attributes.items() if contains_unknown(value) is not None}
+        if unknown:
+            node.attributes = {key: value for key, value in node.attributes.items() if key not in unknown}
+            if not unknown.keys() <= _WIDTHS:
+                name, value = next(iter(unknown.items()))
+                reason = getattr(contains_unknown(value), "reason", "not known")
+                node.kind, node.attributes = Kind.OPAQUE, {"reason": f"{name} of {node.class_name}: {reason}"}
         if node.layer is not None:
             node.name = paths.get(id(node.layer), node.name)
 

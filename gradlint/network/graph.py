@@ -54,7 +54,8 @@ class Node:
 
     Attributes by kind (absent means the usual default):
 
-    - INPUT: `dtype` ("float", "int").
+    - INPUT: `dtype` ("float", "int"); `guessed` true where nothing in the source gives its shape, else `assumed`,
+      the axes of which only the size is assumed.
     - PARAMETER: none; `parameters["value"]` is the tensor itself.
     - CONSTANT: `value` (a number) where it is one number everywhere; else only the shape is known.
     - LINEAR: `in_features`, `out_features`; acts on the last axis. Parameters `weight`, `bias`.

@@ -73,7 +73,8 @@ class TrainingLoop:
 
     `events` are in the order in which they happen in one iteration, framed by LOOP_START and LOOP_END for
     each loop entered. `complete` means that everything between was followed, so that the absence of an
-    event is known. `optimizers` and `networks` are those that take part.
+    event is known. `optimizers` and `networks` are those that take part. `objectives` are the tensors that are
+    minimized; a loss that a Keras model was compiled with is a LOSS node on the model's output.
     """
 
     framework: Framework
@@ -84,6 +85,7 @@ class TrainingLoop:
     complete: bool = True
     epochs: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    objectives: tuple[Node, ...] = ()
 
     def events_of(self, *kinds: EventKind) -> tuple[Event, ...]:
         """The events of these kinds, in order."""

@@ -32,7 +32,9 @@ def input_tensor(
 ) -> Tensor:
     """A new INPUT node; `shape` is without the batch, and its open sizes are assumed."""
     sizes: Shape | None = None
+    assumed: tuple[int, ...] = ()
     if shape is not None:
+        assumed = tuple(axis for axis, size in enumerate(shape, 1) if size is None or isinstance(size, Unknown))
         width = len(shape) - 1
         known = [
             ASSUMED_WIDTH
@@ -50,7 +52,7 @@ def input_tensor(
         Kind.INPUT,
         (),
         sizes,
-        attributes={"dtype": kind},
+        attributes={"dtype": kind, "assumed": assumed},
         class_name="keras.layers.InputLayer",
         layer=layer,
         dtype=name,

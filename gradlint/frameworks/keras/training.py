@@ -50,7 +50,15 @@ def _compile(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> Non
     self.attrs["optimizer"] = held if isinstance(held, Instance) else _as_object(ctx, held)
     self.attrs["loss"] = bound["loss"]
     self.hidden["compiled"] = (optimizer, losses)
-    ctx.event(EventKind.COMPILE, optimizer=optimizer, node=_output(self), model=self, **_details(losses))
+    ctx.event(
+        EventKind.COMPILE,
+        optimizer=optimizer,
+        node=_output(self),
+        model=self,
+        metrics=_metrics(bound["metrics"]),
+        objectives=_objectives(ctx, self),
+        **_details(losses),
+    )
 
 
 def _as_object(ctx: Context, optimizer: Value) -> Value:
@@ -80,6 +88,56 @@ def _details(losses: Mapping[str, LossInfo]) -> dict[str, Any]:
         "from_logits": first.from_logits if first else None,
         "losses": dict(losses),
     }
+
+
+def _metrics(value: Value) -> tuple[str, ...]:
+    """The names of the metrics that are known by name."""
+    items = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(
+        item if isinstance(item, str) else item.cls.name.rpartition(".")[2]
+        for item in items
+        if isinstance(item, (str, Instance))
+    )
+
+
+def _objectives(ctx: Context, self: Instance) -> tuple[Node, ...]:
+    """The losses that the model was compiled with, on its outputs; empty while those are not known."""
+    loss = self.attrs.get("loss")
+    outputs = tensors_in(self.hidden.get("outputs", self.hidden.get("output")))
+    if isinstance(loss, dict):
+        pairs = _by_output(self, loss, outputs)
+    elif isinstance(loss, (list, tuple)):
+        pairs = list(zip(loss, outputs, strict=False))
+    else:
+        pairs = [(loss, output) for output in outputs]
+    found = [_objective(ctx, loss, output) for loss, output in pairs]
+    return tuple(node for node in found if node is not None)
+
+
+def _by_output(self: Instance, losses: dict[Any, Value], outputs: list[Tensor]) -> list[tuple[Value, Tensor]]:
+    """Losses with the outputs that they are named after: those of the layers that made them."""
+    names = self.hidden.get("output_names") or [_layer_name(output.node) for output in outputs]
+    by_name = dict(zip(names, outputs, strict=False))
+    return [(loss, by_name[name]) for name, loss in losses.items() if name in by_name]
+
+
+def _layer_name(node: Node) -> str:
+    layer = node.layer
+    name = layer.attrs.get("name") if isinstance(layer, Instance) else None
+    return name if isinstance(name, str) else node.name
+
+
+def _objective(ctx: Context, loss: Value, output: Tensor) -> Node | None:
+    info = loss_of(loss)
+    if info is None:
+        return None
+    if info.function != "custom":
+        made = emit_loss(ctx, info, None, output)
+        if isinstance(made, Tensor) and info.origin is not None:
+            made.node.origin = info.origin
+    else:
+        made = ctx.call(loss, ctx.as_tensor(ctx.unknown("the targets")), output)
+    return made.node if isinstance(made, Tensor) else None
 
 
 def _output(self: Instance) -> Node | None:
@@ -113,6 +171,7 @@ def _fit(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> Value:
         epochs=bound["epochs"] if is_int(bound["epochs"]) else None,
         options=known,
         callbacks=_callbacks(bound["callbacks"]),
+        objectives=_objectives(ctx, self),
         **_details(losses),
     )
     return Symbol("keras.callbacks.History")
@@ -151,6 +210,7 @@ def _train_on_batch(ctx: Context, self: Instance, *args: Value, **kwargs: Value)
         epochs=1,
         options={},
         callbacks=(),
+        objectives=_objectives(ctx, self),
         on_batch=True,
         **_details(losses),
     )
