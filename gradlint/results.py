@@ -111,8 +111,8 @@ class Suppressor:
         """Whether nothing suppresses `finding`; what does is counted as used."""
         kept = True
         for suppression in self._by_file.get(finding.span.file, ()):
-            if not suppression.reaches(finding):
-                continue
+            if not suppression.reaches(finding) or (not suppression.rules and suppression.span == finding.span):
+                continue  # that a suppression names no rule is not for itself to hide
             for rule in suppression.rules or ("",):
                 if not rule or self._means(rule, finding):
                     self._used.setdefault((suppression.span, rule), []).append(finding.name)

@@ -53,7 +53,10 @@ def syntax_error(text: str) -> SourceError | None:
             warnings.simplefilter("ignore")
             compile(text, "<source>", "exec", flags=_ONLY_AST | _TOP_LEVEL_AWAIT, dont_inherit=True)
     except SyntaxError as error:
-        return SourceError(f"syntax error: {error.msg}", error.lineno or 1, max(error.offset or 1, 1))
+        column = error.offset or 1
+        if isinstance(error, IndentationError) and error.text:  # there its column differs from version to version
+            column = len(error.text) - len(error.text.lstrip()) + 1
+        return SourceError(f"syntax error: {error.msg}", error.lineno or 1, max(column, 1))
     except (MemoryError, RecursionError):
         return SourceError("nested too deeply")
     except (ValueError, UnicodeError) as error:
