@@ -75,7 +75,8 @@ class Node:
       `heads`, `scale`, `causal`, `dropout`. Projections are LINEAR nodes of their own.
     - ACTIVATION: `function`, a canonical name (see `gradlint.network.activations`), and its own settings
       (`negative_slope`, `alpha`, `beta`, `threshold`, `exponent`, `minimum`, `maximum`, `axis`,
-      `approximate`). Elementwise but for softmax kinds and `glu`, which have `axis`.
+      `approximate`). Elementwise but for softmax kinds and `glu`, which have `axis` (`from_end` true where the
+      source counts it from the end).
       Parameter `weight` for prelu.
     - NORMALIZATION: `type` ("batch", "layer", "group", "instance", "rms", "l2"), `epsilon`, `axes` (those
       that are averaged over), `groups`, `affine`, `momentum`, `channel_axis`. Parameters `weight`, `bias`.

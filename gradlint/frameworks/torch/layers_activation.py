@@ -137,7 +137,9 @@ def _define_softmax(name: str, function: str) -> None:
 
     def forward(ctx: Context, self: Instance, input: Value) -> Tensor:  # noqa: A002
         x = input_tensor(ctx, input)
-        return emit_activation(ctx, self, x, function, class_name, {"axis": _axis(x, self.attrs.get("dim"))})
+        dim = self.attrs.get("dim")
+        settings = {"axis": _axis(x, dim), "from_end": isinstance(dim, int) and dim < 0}
+        return emit_activation(ctx, self, x, function, class_name, settings)
 
     layer_class(NAMES, name, {"__init__": initialize, "forward": forward})
 

@@ -105,8 +105,10 @@ def _softmax(name: str, function: str) -> Callable[..., Value]:
         ctx: Context, input: Value, dim: Value = None, _stacklevel: Value = 3, dtype: Value = None, **rest: Value
     ) -> Value:
         x = tensor(ctx, input)
-        axis = _axis(x.shape, dimension(dim, rest))
-        return activation(ctx, x, function, f"torch.nn.functional.{name}", axis=axis)
+        given = dimension(dim, rest)
+        axis = _axis(x.shape, given)
+        from_end = (integer(given) or 0) < 0
+        return activation(ctx, x, function, f"torch.nn.functional.{name}", axis=axis, from_end=from_end)
 
     return apply
 
