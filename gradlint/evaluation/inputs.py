@@ -43,6 +43,14 @@ def candidates(instance: Instance, hint: Node | None = None) -> Iterator[InputSh
     if hint is not None:
         yield from _for_node(hint)
         return
+    if instance.cls.derives_from("keras.Layer"):
+        # Keras layers are built by their first input, so only the kind of the first layer tells.
+        from gradlint.frameworks.keras.inputs import first_input
+
+        known = first_input(instance)
+        if known is not None:
+            yield InputShape(*known)
+        return
     for _, layer in named_modules(instance):
         shapes = list(_for_layer(layer))
         if shapes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -120,8 +121,9 @@ def activation_name(name: str) -> str | None:
     return name if name in ACTIVATIONS else None
 
 
+@functools.cache
 def activation_function(name: str) -> Native:
-    """The function `keras.activations.{name}` for a name in `ACTIVATIONS`."""
+    """The function `keras.activations.{name}` for a name in `ACTIVATIONS`; always the same object for a name."""
     spec = ACTIVATIONS[name]
 
     def call(ctx: Context, *args: Value, **kwargs: Value) -> Value:

@@ -232,5 +232,3 @@ def find_plain(namespace: str) -> Callable[[str], Value]:
 def decorator(name: str) -> Native:
     """A decorator that leaves what it decorates as it is, with or without arguments."""
     return native(name, _passing_decorator)
-
-

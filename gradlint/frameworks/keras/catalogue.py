@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 
+from gradlint.evaluation.context import Context
 from gradlint.evaluation.values import MISSING, Class, Value
 from gradlint.frameworks.keras.activations import (
     activation_function,
@@ -16,6 +17,9 @@ from gradlint.frameworks.keras.initializers import initializer_class
 from gradlint.frameworks.keras.inputs import keras_input
 from gradlint.frameworks.keras.layer import LayerSpec, base_class, layer_class
 from gradlint.frameworks.keras.losses import get_loss, loss_class, loss_function
+from gradlint.frameworks.keras.ops import find_operation, find_random
+from gradlint.frameworks.keras.ops.creation import variable
+from gradlint.frameworks.keras.ops.operation import operation
 from gradlint.frameworks.keras.optimizers import get_optimizer, optimizer_class, schedule_class
 from gradlint.frameworks.registry import native
 
@@ -47,10 +51,7 @@ def find_activation(name: str) -> Value:
     if name == "get":
         return native("keras.activations.get", get_activation)
     known = activation_name(name)
-    return MISSING if known is None else _activation(known)
-
-
-_activation = functools.cache(activation_function)
+    return MISSING if known is None else activation_function(known)
 
 
 def find_initializer(name: str) -> Value:
@@ -90,12 +91,20 @@ def _sequential() -> Class:
     return sequential_class()
 
 
+def _keras_variable(
+    ctx: Context, initializer: Value = None, shape: Value = None, dtype: Value = None, trainable: Value = True
+) -> Value:
+    return variable(ctx, initializer, trainable, shape, dtype)
+
+
 FINDERS: Mapping[str, Callable[[str], Value]] = {
     "backend": find_backend,
     "config": find_setting,
     "utils": find_setting,
     "api_export": find_setting,
     "saving": find_setting,
+    "ops": find_operation,
+    "random": find_random,
     "regularizers": find_plain("regularizers"),
     "constraints": find_plain("constraints"),
     "callbacks": find_plain("callbacks"),
@@ -111,4 +120,5 @@ TOP: Mapping[str, Callable[[], Value]] = {
     "keras.Layer": functools.cache(base_class),
     "keras.Model": _model,
     "keras.Sequential": _sequential,
+    "keras.Variable": lambda: operation("keras.Variable", _keras_variable),
 }

@@ -11,6 +11,7 @@ from gradlint.frameworks.keras.arguments import is_int, signature
 from gradlint.frameworks.keras.layer import LayerSpec, start
 from gradlint.frameworks.keras.sizes import BATCH, complete_shape
 from gradlint.frameworks.keras.state import keras_state
+from gradlint.frameworks.modules import named_modules
 from gradlint.frameworks.registry import resolve
 from gradlint.network import Kind, Shape
 
@@ -131,3 +132,60 @@ LAYERS: tuple[LayerSpec, ...] = (
         methods={"__init__": _initialize_dtype},
     ),
 )
+
+
+_WIDTH = (ASSUMED_WIDTH,)
+_SEQUENCE = (None, ASSUMED_WIDTH)
+_IMAGE = (None, None, None)
+_VOLUME = (None, None, None, None)
+
+# The shape of the input, without the batch, that the first layer which tells implies; None entries are assumed sizes.
+_ASSUMED_INPUTS: dict[str, tuple[tuple[Value, ...], str]] = {
+    **dict.fromkeys(("Dense", "Flatten"), (_WIDTH, "float32")),
+    "Embedding": ((None,), "int32"),
+    **dict.fromkeys(
+        (
+            *("Conv1D", "SeparableConv1D", "DepthwiseConv1D", "Conv1DTranspose", "MaxPooling1D", "AveragePooling1D"),
+            *("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "TimeDistributed", "ZeroPadding1D", "Masking"),
+            *("SpatialDropout1D", "GlobalAveragePooling1D", "GlobalMaxPooling1D"),
+        ),
+        (_SEQUENCE, "float32"),
+    ),
+    **dict.fromkeys(
+        (
+            *("Conv2D", "SeparableConv2D", "DepthwiseConv2D", "Conv2DTranspose", "MaxPooling2D", "AveragePooling2D"),
+            *("ZeroPadding2D", "Cropping2D", "UpSampling2D", "Rescaling", "Resizing", "CenterCrop", "RandomFlip"),
+            *("RandomRotation", "RandomZoom", "RandomContrast", "RandomCrop", "RandomTranslation", "RandomBrightness"),
+            *("RandomHeight", "RandomWidth", "SpatialDropout2D", "GlobalAveragePooling2D", "GlobalMaxPooling2D"),
+        ),
+        (_IMAGE, "float32"),
+    ),
+    **dict.fromkeys(("Conv3D", "MaxPooling3D", "AveragePooling3D", "ZeroPadding3D"), (_VOLUME, "float32")),
+}
+
+
+def assumed_input(layers: Sequence[Value]) -> tuple[tuple[Value, ...] | None, str]:
+    """The shape (without batch) and dtype that the first layers imply; the shape is None when they tell nothing."""
+    for layer in layers:
+        if not isinstance(layer, Instance):
+            return None, "float32"
+        if "layers" in layer.hidden:
+            return assumed_input(layer.hidden["layers"])
+        for cls in layer.cls.mro:
+            name = getattr(cls, "name", "").rpartition(".")[2]
+            if getattr(cls, "syntax", None) is None and name in _ASSUMED_INPUTS:
+                return _ASSUMED_INPUTS[name]
+        if layer.cls.syntax is not None:
+            return None, "float32"
+    return None, "float32"
+
+
+def first_input(instance: Instance) -> tuple[Shape, str] | None:
+    """The shape (with batch) and dtype of the input that the layers inside a model imply; None when none tells."""
+    layers = [layer for _, layer in named_modules(instance)][1:]
+    for layer in layers:
+        shape, dtype = assumed_input([layer])
+        complete = None if shape is None else complete_shape(shape)
+        if complete is not None:
+            return (BATCH, *complete), dtype
+    return None

@@ -154,8 +154,10 @@ def _own(ctx: Context, self: Instance, serial: int, inputs: list[Tensor], output
 
 
 def _inject(ctx: Context, call: Value, args: Sequence[Value], kwargs: dict[str, Value]) -> None:
-    """Pass `training` (and a mask of None) to a user's `call` that takes them, as Keras does."""
+    """Pass `training` (and a mask of None) to a user's `call` that takes them, and only then, as Keras does."""
     names = parameter_names(call)
+    if names and "training" not in names and not takes_keywords(call):
+        kwargs.pop("training", None)
     for name, value in (("training", ctx.training), ("mask", None)):
         if name in names and name not in kwargs and names.index(name) > len(args):
             kwargs[name] = value
@@ -171,6 +173,14 @@ def parameter_names(function: Value) -> list[str]:
     if parameters is None:
         return []
     return [p.name.value for group in ("params", "kwonly_params") for p in getattr(parameters, group, ())]
+
+
+def takes_keywords(function: Value) -> bool:
+    """Whether a function of the source has a `**kwargs` parameter."""
+    while isinstance(function, BoundMethod):
+        function = function.function
+    parameters = getattr(getattr(function, "syntax", None), "params", None)
+    return getattr(parameters, "star_kwarg", None) is not None
 
 
 def shapes_of(value: Value) -> Value:

@@ -95,8 +95,14 @@ def is_keras(name: str) -> bool:
     return strip(name) is not None
 
 
+_TENSORFLOW_NAMESPACES = ("optimizers.", "losses.", "initializers.", "metrics.")
+
+
 def strip(name: str) -> str | None:
     """`name` without the prefix that leads to Keras; None for a name that is not Keras's."""
+    short = name.removeprefix("tensorflow.")
+    if short != name and short.startswith(_TENSORFLOW_NAMESPACES):
+        return short
     for prefix in _PREFIXES:
         if name.startswith(prefix):
             return name[len(prefix) :]
