@@ -31,7 +31,10 @@ class ParameterSpec:
 
 @dataclass(frozen=True, slots=True)
 class NodeSpec:
-    """One node; `inputs` and `parameters` are positions in the lists of its network."""
+    """One node; `inputs` and `parameters` are positions in the lists of its network.
+
+    `gradient` is false where gradients are not recorded.
+    """
 
     kind: str
     inputs: tuple[int, ...]
@@ -40,6 +43,7 @@ class NodeSpec:
     parameters: Mapping[str, int]
     name: str = ""
     class_name: str = ""
+    gradient: bool = True
 
     def get(self, key: str, default: Any = None) -> Any:
         """The attribute `key`, or `default` when it is absent or not known."""
@@ -72,7 +76,7 @@ class NetworkSpec:
             "framework": self.framework,
             "dtype": self.dtype,
             "nodes": [
-                [n.kind, n.inputs, n.shape, dict(n.attributes), dict(n.parameters), n.name, n.class_name]
+                [n.kind, n.inputs, n.shape, dict(n.attributes), dict(n.parameters), n.name, n.class_name, n.gradient]
                 for n in self.nodes
             ],
             "inputs": self.inputs,
@@ -85,8 +89,8 @@ class NetworkSpec:
     def from_plain(cls, plain: Mapping[str, Any]) -> NetworkSpec:
         """The network that `to_plain` (after a trip through JSON) describes."""
         nodes = tuple(
-            NodeSpec(kind, tuple(inputs), _tuples(shape), _tuples(attributes), parameters, name, class_name)
-            for kind, inputs, shape, attributes, parameters, name, class_name in plain["nodes"]
+            NodeSpec(kind, tuple(inputs), _tuples(shape), _tuples(attributes), *rest)
+            for kind, inputs, shape, attributes, *rest in plain["nodes"]
         )
         return cls(
             plain["name"],
@@ -148,6 +152,7 @@ def _node(node: Node, nodes: Mapping[int, int], parameters: Mapping[int, int]) -
         parameters={role: parameters[id(parameter)] for role, parameter in node.parameters.items()},
         name=node.name,
         class_name=node.class_name,
+        gradient=node.gradient,
     )
 
 

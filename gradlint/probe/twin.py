@@ -90,7 +90,8 @@ class Twin(nn.Module):  # type: ignore[misc]  # torch is not there when types ar
     def _run(self, position: int, node: NodeSpec, inputs: list[Tensor]) -> Tensor:
         method: Callable[[int, NodeSpec, list[Tensor]], Tensor] = getattr(self, f"_{node.kind}")
         try:
-            return method(position, node, inputs)
+            value = method(position, node, inputs)
+            return value if node.gradient else value.detach()
         except NotMeasurable:
             raise
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
