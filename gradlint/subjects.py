@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gradlint.claims import Claim
     from gradlint.propagation import Profile
     from gradlint.propagation import Settings as Bounds
+    from gradlint.propagation.attribution import Attribution
 
 Place = Origin | Span
 
@@ -64,6 +65,13 @@ class NetworkSubject:
         from gradlint.propagation import propagate  # only where a rule asks for a number
 
         return propagate(self.network, self.bounds)
+
+    @cached_property
+    def attribution(self) -> Attribution | None:
+        """What a prediction out of bounds is due to; None within bounds, or where no cause is found."""
+        from gradlint.propagation.attribution import attribute
+
+        return attribute(self.network, self.profile, self.bounds)
 
     @cached_property
     def remedies(self) -> tuple[Remedy, ...]:

@@ -1,0 +1,155 @@
+"""What the rules about vanishing and exploding gradients share: each speaks of one cause, none of another's."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from gradlint.checks._wording import activation_after, counted, layer_name, power
+from gradlint.claims import Claim, ClaimKind
+from gradlint.findings import Confidence, Evidence, Severity
+from gradlint.network import Node, Optimizer, Origin
+from gradlint.propagation.attribution import Attribution, Cause
+from gradlint.propagation.profile import DEAD, EXPLODING, Profile
+from gradlint.subjects import Aside, NetworkSubject, Problem
+
+ADAPTIVE = frozenset({"Adam", "AdamW", "Adamax", "NAdam", "Nadam", "RAdam", "RMSprop", "Adagrad", "SparseAdam", "Lamb"})
+"""Optimizers that divide each parameter's gradient by its own size."""
+_EPSILONS = {"eps", "epsilon"}
+_USUAL_EPSILON = 1e-8
+_COLLAPSED = 0.99
+"""Correlation of the outputs for two inputs from which on a network gives the same answer to everything."""
+
+
+def explained(subject: NetworkSubject, cause: Cause) -> Attribution | None:
+    """The attribution of a network's bad gradients, if it is to this cause and initialization is not moot."""
+    network = subject.network
+    if network.pretrained or not any(parameter.trainable for parameter in network.parameters):
+        return None
+    found = subject.attribution
+    return found if found is not None and found.cause is cause else None
+
+
+def gradient_problem(
+    subject: NetworkSubject,
+    found: Attribution,
+    who: str,
+    *,
+    label: str = "",
+    plural: bool = True,
+    at: Callable[[Node], Origin | None] = lambda node: node.origin,
+) -> Iterator[Problem]:
+    """The problem that `who` (the subject of the sentence) makes the gradient of a network too small or too large.
+
+    It is placed at the origin that most of the responsible nodes share, as `at` gives it; nowhere, no problem.
+    """
+    profile, network = subject.profile, subject.network
+    where = common_origin(at(node) for node in found.nodes)
+    if where is None:
+        return
+    message = f"{who} {_fate(subject, plural)}"
+    severity = None
+    if profile.verdict != EXPLODING:
+        severity, note = _under_optimizer(subject)
+        message += note
+    problem = Problem(
+        message,
+        where,
+        label=label,
+        remedies=subject.remedies,
+        evidence=Evidence(predicted_log10=profile.log10_gradient_ratio),
+        severity=severity,
+        confidence=Confidence.MEDIUM if doubtful(subject) else None,
+        network=network.name,
+        claims=(_claim(profile),),
+    )
+    first = profile.layers[0].node
+    if first.origin is not None and first.origin.syntax is not where.syntax:
+        arrival = Aside(first.origin, f"the gradient arrives here: {layer_name(first, network)}")
+        problem = replace(problem, related=(arrival,))
+    yield problem
+
+
+def by_hand(subject: NetworkSubject, *, small: bool) -> Iterator[Problem]:
+    """The problem of initial weights whose scale the user chose as a number."""
+    found = explained(subject, Cause.SCALE)
+    if found is None or found.each is None or (found.each < 0.0) != small:
+        return
+    scales = {_scale(layer) for layer in found.layers}
+    which = f"of standard deviation {scales.pop():.2g}" if len(scales) == 1 else f"{power(found.each)} of what suits"
+    who = f"initial weights {which} in {counted(len(found.layers), 'layer')}"
+    suits = activation_after(found.layers, subject.network)
+    label = f"the scale is {power(found.each)} of what suits {suits}"
+    yield from gradient_problem(subject, found, who, label=label, at=initializer_origin)
+
+
+def _scale(layer: Node) -> float:
+    return float(f"{layer.parameters['weight'].distribution.std:.2g}")
+
+
+def each(found: Attribution) -> str:
+    """What one of several responsible nodes does, as a label."""
+    if found.each is None or len(found.nodes) < 2:
+        return ""
+    return f"each of these multiplies the gradient by about {power(found.each)}"
+
+
+def initializer_origin(layer: Node) -> Origin | None:
+    """Where the initial weights of a layer were chosen."""
+    weight = layer.parameters.get("weight")
+    return (weight.distribution.origin if weight is not None else None) or layer.origin
+
+
+def common_origin(origins: Iterable[Origin | None]) -> Origin | None:
+    """The place that most of these share, the first of those in case of a tie."""
+    known = [origin for origin in origins if origin is not None]
+    counts = Counter(id(origin.syntax) for origin in known)
+    return max(known, key=lambda origin: counts[id(origin.syntax)], default=None)
+
+
+def doubtful(subject: NetworkSubject) -> bool:
+    """Whether a prediction rests on assumptions, or on a network that was not read in full."""
+    return bool(subject.profile.assumptions) or not subject.network.complete
+
+
+def _fate(subject: NetworkSubject, plural: bool) -> str:
+    profile = subject.profile
+    ratio = profile.log10_gradient_ratio
+    assert ratio is not None
+    first = layer_name(profile.layers[0].node, subject.network)
+    if ratio == math.inf:
+        return f"{'make' if plural else 'makes'} the signal overflow: {profile.reason}"
+    if profile.verdict == EXPLODING:
+        return f"{'multiply' if plural else 'multiplies'} the gradient by {power(ratio)} on the way to {first}"
+    verb = "shrink" if plural else "shrinks"
+    size = "nothing" if profile.verdict == DEAD else f"{power(ratio)} of its size"
+    return f"{verb} the gradient to {size} on the way to {first}"
+
+
+def _claim(profile: Profile) -> Claim:
+    ratio = profile.log10_gradient_ratio
+    if ratio == math.inf:
+        return Claim(ClaimKind.OVERFLOW)
+    kind = ClaimKind.EXPLODING if profile.verdict == EXPLODING else ClaimKind.VANISHING
+    return Claim(kind, predicted=ratio)
+
+
+def _under_optimizer(subject: NetworkSubject) -> tuple[Severity | None, str]:
+    """How bad a vanishing gradient is under the optimizer that trains the network, and what to say of that."""
+    optimizers = [optimizer for loop in subject.loops for optimizer in loop.optimizers]
+    if not optimizers or not all(optimizer.name in ADAPTIVE for optimizer in optimizers):
+        return None, ""
+    name, ratio = optimizers[0].name, subject.profile.log10_gradient_ratio
+    assert ratio is not None
+    if (subject.profile.collapse or 0.0) >= _COLLAPSED:
+        return None, f"; {name} does not make up for that, since every input gives nearly the same output"
+    if ratio <= math.log10(max(_epsilon(optimizer) for optimizer in optimizers)):
+        return None, f"; {name} does not make up for that, since its epsilon is larger"
+    return Severity.WARNING, f"; {name} rescales it, which slows training down rather than stops it"
+
+
+def _epsilon(optimizer: Optimizer) -> float:
+    given = next((value for key, value in optimizer.options.items() if key in _EPSILONS), None)
+    return float(given) if isinstance(given, (int, float)) and given > 0 else _USUAL_EPSILON
