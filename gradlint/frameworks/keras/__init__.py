@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 
 from gradlint.evaluation.values import MISSING, Symbol, Value
+from gradlint.frameworks.keras.catalogue import find
 from gradlint.frameworks.keras.names import NAMESPACES, ROOTS, canonical, is_keras
 
 __all__ = ["lookup"]
@@ -30,14 +31,4 @@ def lookup(name: str) -> Value:
     namespace, _, last = short.removeprefix("keras.").partition(".")
     if not last and namespace in NAMESPACES:
         return Symbol(short) if short != name else MISSING
-    return _find(short, namespace, last)
-
-
-def _find(short: str, namespace: str, last: str) -> Value:
-    from gradlint.frameworks.keras import catalogue
-
-    finder = catalogue.FINDERS.get(namespace)
-    if finder is not None and last:
-        return finder(last)
-    top = catalogue.TOP.get(short)
-    return top() if top is not None else MISSING
+    return find(short, namespace, last)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gradlint.evaluation.context import Context
-from gradlint.evaluation.values import Class, Instance, Native, Symbol, Tensor, Unknown, Value
+from gradlint.evaluation.values import MISSING, Class, Instance, Native, Symbol, Tensor, Unknown, Value
 from gradlint.frameworks.keras.arguments import Signature, is_int, is_number, signature
 from gradlint.frameworks.registry import native
 from gradlint.network import Kind
@@ -193,3 +193,12 @@ def get_activation(ctx: Context, identifier: Value = None) -> Value:
         name = activation_name(identifier)
         return activation_function(name) if name else ctx.unknown(f"activation {identifier!r} is not modelled")
     return identifier
+
+
+@functools.cache
+def find_activation(name: str) -> Value:
+    """`keras.activations.{name}`, or `MISSING`."""
+    if name == "get":
+        return native("keras.activations.get", get_activation)
+    known = activation_name(name)
+    return MISSING if known is None else activation_function(known)

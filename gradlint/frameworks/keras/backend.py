@@ -216,8 +216,8 @@ _OLD_NAMES = {
 }
 
 
-def find_plain(namespace: str) -> Callable[[str], Value]:
-    """A finder for namespaces whose classes only hold settings (`callbacks`, `regularizers`, `metrics`)."""
+def _find_plain(namespace: str) -> Callable[[str], Value]:
+    """A finder for a namespace whose classes only hold settings."""
 
     def find(name: str) -> Value:
         if name == "get":
@@ -227,6 +227,19 @@ def find_plain(namespace: str) -> Callable[[str], Value]:
         return plain_class(f"keras.{namespace}.{name}")
 
     return find
+
+
+find_regularizer = _find_plain("regularizers")
+find_constraint = _find_plain("constraints")
+find_callback = _find_plain("callbacks")
+_find_metric_class = _find_plain("metrics")
+
+
+def find_metric(name: str) -> Value:
+    """`keras.metrics.{name}`: a class, or the function of the loss of that name."""
+    from gradlint.frameworks.keras.losses import loss_function
+
+    return loss_function(name) or _find_metric_class(name)
 
 
 def decorator(name: str) -> Native:

@@ -13,7 +13,7 @@ from gradlint.frameworks import nodes
 from gradlint.frameworks.keras.arguments import Signature, is_number, signature
 from gradlint.frameworks.keras.sizes import fans
 from gradlint.frameworks.keras.state import snake_case
-from gradlint.frameworks.registry import framework_class
+from gradlint.frameworks.registry import framework_class, native
 from gradlint.network import ONES, UNKNOWN, ZEROS, Distribution, Origin, Shape
 from gradlint.network.parameters import Family
 
@@ -269,3 +269,10 @@ def _text(stem: str, attrs: Mapping[str, Value], spec: InitializerSpec) -> str:
         if key in attrs and attrs[key] != default and isinstance(attrs[key], (int, float, str))
     ]
     return f"{stem}({', '.join(changed)})"
+
+
+def find_initializer(name: str) -> Value:
+    """`keras.initializers.{name}`, or `MISSING`."""
+    if name == "get":
+        return native("keras.initializers.get", lambda ctx, identifier=None, *args: identifier)
+    return initializer_class(name) or MISSING

@@ -189,3 +189,6 @@ def first_input(instance: Instance) -> tuple[Shape, str] | None:
         if complete is not None:
             return (BATCH, *complete), dtype
     return None
+
+
+FUNCTIONS = {"Input": keras_input}

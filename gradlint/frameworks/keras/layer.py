@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -390,6 +391,7 @@ LAYER_METHODS: Mapping[str, Any] = {
 }
 
 
+@functools.cache
 def base_class() -> Class:
     """`keras.Layer` itself."""
     return framework_class("keras.Layer", (), dict(LAYER_METHODS))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gradlint.evaluation.context import Context
-from gradlint.evaluation.values import BoundMethod, Class, Function, Instance, Native, Tensor, Unknown, Value
+from gradlint.evaluation.values import MISSING, BoundMethod, Class, Function, Instance, Native, Tensor, Unknown, Value
 from gradlint.frameworks.keras.arguments import flag
 from gradlint.frameworks.keras.state import snake_case
 from gradlint.frameworks.registry import framework_class, native
@@ -191,3 +191,10 @@ def get_loss(ctx: Context, identifier: Value = None) -> Value:
     if isinstance(identifier, str) and identifier in _STRINGS:
         return ctx.instantiate(_class(_STRINGS[identifier]))
     return identifier
+
+
+def find_loss(name: str) -> Value:
+    """`keras.losses.{name}`, or `MISSING`."""
+    if name == "get":
+        return native("keras.losses.get", get_loss)
+    return loss_class(name) or loss_function(name) or MISSING

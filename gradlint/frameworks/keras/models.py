@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from gradlint.evaluation.context import Context
@@ -189,6 +190,7 @@ MODEL_METHODS: dict[str, Any] = {
 }
 
 
+@functools.cache
 def model_class() -> Class:
     """`keras.Model`."""
     return framework_class("keras.Model", ("keras.Layer",), dict(MODEL_METHODS))

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from gradlint.evaluation.context import Context
-from gradlint.evaluation.values import Class, Instance, Native, Property, Tensor, Value, tensors_in
+from gradlint.evaluation.values import MISSING, Class, Instance, Native, Property, Tensor, Value, tensors_in
 from gradlint.frameworks.keras.arguments import Signature, is_number, signature
-from gradlint.frameworks.registry import framework_class
+from gradlint.frameworks.registry import framework_class, native
 from gradlint.network import EventKind, Optimizer
 
 CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")
@@ -227,3 +227,12 @@ def _schedule(name: str) -> Class:
         ("keras.optimizers.schedules.LearningRateSchedule",),
         {"__init__": initialize},
     )
+
+
+def find_optimizer(name: str) -> Value:
+    """`keras.optimizers.{name}` and `keras.optimizers.schedules.{name}`, or `MISSING`."""
+    if name == "get":
+        return native("keras.optimizers.get", get_optimizer)
+    if name.startswith("schedules."):
+        return schedule_class(name.removeprefix("schedules.")) or MISSING
+    return optimizer_class(name) or schedule_class(name) or MISSING

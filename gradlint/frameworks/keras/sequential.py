@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -163,6 +164,7 @@ SEQUENTIAL_METHODS: dict[str, Any] = {
 }
 
 
+@functools.cache
 def sequential_class() -> Class:
     """`keras.Sequential`."""
     return framework_class("keras.Sequential", ("keras.Model",), dict(SEQUENTIAL_METHODS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 from gradlint.evaluation.context import Context
@@ -10,7 +11,7 @@ from gradlint.frameworks import nodes, shapes
 from gradlint.frameworks.keras.arguments import assumed, flag, integer, is_int, is_number
 from gradlint.frameworks.keras.initializers import TRUNCATION, distribution
 from gradlint.frameworks.keras.inputs import dtype_name
-from gradlint.frameworks.keras.ops.operation import Operation, complete, tensor
+from gradlint.frameworks.keras.ops.operation import Operation, complete, operation, tensor
 from gradlint.network import UNKNOWN, Distribution, Shape
 
 
@@ -121,6 +122,18 @@ def variable(
     return ctx.parameter(size, drawn, trainable=learned, dtype=name, assumed=assumed(size))
 
 
+def _keras_variable(
+    ctx: Context, initializer: Value = None, shape: Value = None, dtype: Value = None, trainable: Value = True
+) -> Value:
+    return variable(ctx, initializer, trainable, shape, dtype)
+
+
+@functools.cache
+def keras_variable_class() -> Value:
+    """`keras.Variable`."""
+    return operation("keras.Variable", _keras_variable)
+
+
 def callable_initializer(value: Value) -> bool:
     """Whether `value` is an initializer rather than an initial value."""
     return not isinstance(value, (Tensor, int, float, list, tuple, Unknown)) and value is not None
@@ -150,7 +163,7 @@ RANDOM: dict[str, Operation] = {
     "shuffle": _shuffle,
 }
 
-OLD_RANDOM: dict[str, Operation] = {
+TENSORFLOW |= {
     "random_normal": RANDOM["normal"],
     "random_uniform": RANDOM["uniform"],
     "truncated_normal": RANDOM["truncated_normal"],
