@@ -2,5 +2,26 @@
 
 from gradlint.propagation.context import Settings
 from gradlint.propagation.profile import LayerProfile, Profile, propagate
+from gradlint.propagation.recurrent import Horizon
+from gradlint.propagation.whatif import (
+    NAMES,
+    RemedyResult,
+    UnknownTransformation,
+    horizon_remedies,
+    remedies,
+    transform,
+)
 
-__all__ = ["LayerProfile", "Profile", "Settings", "propagate"]
+__all__ = [
+    "NAMES",
+    "Horizon",
+    "LayerProfile",
+    "Profile",
+    "RemedyResult",
+    "Settings",
+    "UnknownTransformation",
+    "horizon_remedies",
+    "propagate",
+    "remedies",
+    "transform",
+]

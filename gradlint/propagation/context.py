@@ -13,7 +13,7 @@ from gradlint.propagation.signal import Signal
 BATCH = 32
 
 
-class NotModelled(Exception):  # noqa: N818 - a limit of knowledge, not an error of the program
+class NotModelled(Exception):
     """An operation on the path whose statistics are not known; the sentence says which and why."""
 
 

@@ -12,6 +12,7 @@ from gradlint.propagation.context import Context, NotModelled, Settings, describ
 from gradlint.propagation.dead import dead_shares
 from gradlint.propagation.geometry import axis_size, entries
 from gradlint.propagation.precision import Precision, precision_of
+from gradlint.propagation.recurrent import Horizon, horizon
 from gradlint.propagation.signal import Gradient, Signal, ln, merge
 from gradlint.propagation.zeros import Zeros, zeros_of
 
@@ -47,7 +48,8 @@ class Profile:
     `log10_gradient_ratio` is log10 of the L2 norm of the gradient at the first weighted layer over that at
     the last, for a typical draw of the weights; `log10_gradient_ratio_rms` the same per entry. `spread` is
     the standard deviation of the former over draws of the weights. `collapse` is c/q at the last weighted
-    layer: 1 means that every input gives the same output. `verdict` is "healthy", "vanishing", "exploding",
+    layer: 1 means that every input gives the same output. `horizons` are the gradient horizons of the recurrent
+    layers. `verdict` is "healthy", "vanishing", "exploding",
     "dead" or "unknown"; `reason` says why in the last case, and names the layer in the one before.
     `assumptions` are sentences on what had to be assumed.
     """
@@ -58,6 +60,7 @@ class Profile:
     verdict: str
     collapse: float | None = None
     spread: float = 0.0
+    horizons: tuple[Horizon, ...] = ()
     reason: str = ""
     assumptions: tuple[str, ...] = ()
 
@@ -195,7 +198,7 @@ def _backward(network: Network, outputs: Sequence[Node], context: Context) -> di
         gradient = gradients.get(id(node))
         if gradient is None or gradient.log == -math.inf or not node.inputs or id(node) not in leading:
             continue
-        if id(node) not in context.signals:
+        if id(node) not in context.signals or not node.gradient:
             continue
         parts = backward.RULES[node.kind](node, gradient, context)
         for operand, part in zip(node.inputs, parts, strict=False):
@@ -265,9 +268,21 @@ def _profile(
         _verdict(ratio, context.settings),
         output.samples / output.square if output.square > 0.0 else 1.0,
         math.sqrt(spread) * _TO_LOG10,
+        _horizons(weighted),
         "" if ratio > -math.inf else f"the gradient at {describe(first.node)} is exactly zero",
         _assumed(network, context),
     )
+
+
+def _horizons(weighted: Sequence[Node]) -> tuple[Horizon, ...]:
+    found = []
+    for node in weighted:
+        if node.kind is Kind.RECURRENT:
+            try:
+                found.append(horizon(node))
+            except NotModelled:
+                continue
+    return tuple(found)
 
 
 def _verdict(log10_ratio: float, settings: Settings) -> str:
@@ -306,7 +321,8 @@ def _bare(node: Node, context: Context) -> LayerProfile:
 
 def _unknown(weighted: Sequence[Node], reason: str, context: Context) -> Profile:
     layers = tuple(_bare(node, context) for node in weighted)
-    return Profile(layers, None, None, UNKNOWN, reason=reason, assumptions=_assumed(context.network, context))
+    assumptions = _assumed(context.network, context)
+    return Profile(layers, None, None, UNKNOWN, horizons=_horizons(weighted), reason=reason, assumptions=assumptions)
 
 
 def _overflowed(weighted: Sequence[Node], node: Node, context: Context) -> Profile:

@@ -79,8 +79,9 @@ class Gradient(NamedTuple):
     sample, in position or in unit; `overlap` is E[cos^2] of the angle between the gradients of two samples,
     `local` of two positions of one sample. `work` is the inner product of a sample's gradient with its signal
     over the norm of the gradient: linear and positively homogeneous operations pass that product on
-    unchanged (Euler's theorem), which bounds the gradient from below where the signal is small. `selected` is the Gaussian that max-pooling chose its entries from; `shares` how
-    the squared norm is spread over the parts of a concatenation, where it is not by their size.
+    unchanged (Euler's theorem), which bounds the gradient from below where the signal is small. `selected`
+    is the Gaussian that max-pooling chose its entries from; `shares` how the squared norm is spread over the
+    parts of a concatenation, where it is not by their size.
     """
 
     log: float
