@@ -59,13 +59,17 @@ def roots(created: list[Created]) -> list[Created]:
     """The networks among the objects made that are no part of another one."""
     parts: set[int] = set()
     for item in created:
-        if not is_network_class(item.instance.cls):
+        if not (is_network_class(item.instance.cls) or item.instance.cls.derives_from("keras.Layer")):
             continue
         parts.update(map(id, children(item.instance).values()))
         for value in item.instance.attrs.values():
             if isinstance(value, (list, tuple, dict)):
                 parts.update(id(inner) for inner in walk(value, 3) if isinstance(inner, Instance))
-    return [item for item in created if is_network_class(item.instance.cls) and id(item.instance) not in parts]
+    return [
+        item
+        for item in created
+        if is_network_class(item.instance.cls) and not item.nested and id(item.instance) not in parts
+    ]
 
 
 def build(interpreter: Interpreter, item: Created, call: str = "", shapes: list[InputShape] | None = None) -> Network:
@@ -269,11 +273,20 @@ _WIDTHS = frozenset(
 )
 
 
+# Attributes without which a node of the kind means nothing.
+_NEEDED = {Kind.CONVOLUTION: frozenset({"kernel_size", "stride", "dilation", "padding"})}
+
+
 def _finish_nodes(instance: Instance, nodes: tuple[Node, ...]) -> None:
     """Give the nodes of layers the paths of their layers, and leave no value of the evaluator in any node."""
     paths = {id(layer): path for path, layer in named_modules(instance)}
     for node in nodes:
-        unknown = {key: value for key, value in node.attributes.items() if contains_unknown(value) is not None}
+        needed = _NEEDED.get(node.kind, ())
+        unknown = {
+            key: value
+            for key, value in node.attributes.items()
+            if contains_unknown(value) is not None or (value is None and key in needed)
+        }
         if unknown:
             node.attributes = {key: value for key, value in node.attributes.items() if key not in unknown}
             if not unknown.keys() <= _WIDTHS:
