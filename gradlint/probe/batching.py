@@ -100,9 +100,17 @@ class _Follower:
     def _loss(self, position: int, node: NodeSpec) -> Place | None:
         return self._same(position, node) if self.shape(position) else None
 
-    def _recurrent(self, position: int, node: NodeSpec) -> Place:
+    def _attention(self, position: int, node: NodeSpec) -> Place:
         _, place = self._first(node)
+        if len(self.shape(position)) == 3 and node.get("sequence_axis", node.get("time_axis", 1)) == place.axis:
+            raise Lost  # time first
+        return self._same(position, node)
+
+    def _recurrent(self, position: int, node: NodeSpec) -> Place:
+        before, place = self._first(node)
         default = 0 if self.network.framework == "torch" else 1
+        if len(before) == 2 and not node.get("unrolled", False):
+            raise Lost  # one sequence without a batch
         if node.get("time_axis", default) == place.axis and not node.get("unrolled", False):
             raise Lost  # the inputs are time first, so that the batch is not what it seemed
         return place if len(self.shape(position)) == 3 else Place(0)

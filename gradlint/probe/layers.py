@@ -226,6 +226,9 @@ def _reduce(x: Tensor, kind: str, node: NodeSpec, sizes: Sequence[int] | None) -
 def attention(query: Tensor, key: Tensor, value: Tensor, node: NodeSpec, sizes: Sequence[int] | None) -> Tensor:
     """Scaled dot-product attention (Vaswani et al. 2017), heads in an axis of their own or still in the features."""
     heads = int(node.get("heads", 1))
+    time_first = query.dim() == 3 and node.get("sequence_axis", node.get("time_axis", 1)) == 0
+    if time_first:
+        query, key, value = (x.transpose(0, 1) for x in (query, key, value))
     merged = query.dim() == 3 and heads > 1
     swapped = query.dim() == 4 and query.shape[2] == heads != query.shape[1]
     if merged:
@@ -245,6 +248,9 @@ def attention(query: Tensor, key: Tensor, value: Tensor, node: NodeSpec, sizes: 
     )
     if merged:
         y = y.transpose(1, 2).flatten(2)
+        y = y.transpose(0, 1) if time_first else y
+    elif time_first:
+        y = y.transpose(0, 1)
     elif swapped:
         y = y.transpose(1, 2)
     return y if sizes is None or tuple(y.shape) == tuple(sizes) else y.reshape(tuple(sizes))

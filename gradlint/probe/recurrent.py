@@ -122,39 +122,62 @@ def _function(node: NodeSpec, key: str, default: str) -> Activation:
     return lambda x: function(x, bare)
 
 
-def recurrent(x: Tensor, states: Sequence[Tensor], weights: Weights, node: NodeSpec, layout: str) -> Tensor:
-    """The outputs of a recurrent stack: of every step, or of the last (`return_sequences` false).
+def recurrent(
+    x: Tensor, states: Sequence[Tensor], weights: Weights, node: NodeSpec, layout: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The outputs of a recurrent stack, of every step or of the last (`return_sequences` false), and its end.
 
     `states` are initial states where they are given: hidden state and memory, (layers * directions, batch,
     features) or (batch, features).
+
+    Returns:
+        The outputs; the last hidden states and memories, (layers * directions, batch, features).
     """
+    stack = cells(weights, node, layout)
     if node.get("unrolled", False) and x.dim() == 2:
-        (cell,) = cells(weights, node, layout)[0]
+        cell = stack[0][0]
         hidden, memory = _initial(x, states, [[cell]])[0]
         driven = F.linear(x, cell.input_kernel, cell.input_bias)
-        return cell.step(driven, hidden, memory)[0]
+        hidden, memory = cell.step(driven, hidden, memory)
+        return hidden, hidden[None], memory[None]
     time_axis = int(node.get("time_axis", 0 if layout == "torch" else 1))
-    stack = cells(weights, node, layout)
-    sequence, last = run_stack(x.movedim(time_axis, 0), states, stack, node)
-    return sequence.movedim(0, time_axis) if node.get("return_sequences", True) else last
+    alone = x.dim() == 2  # a single sequence without a batch
+    x = x.unsqueeze(1) if alone else x.movedim(time_axis, 0)
+    if node.get("go_backwards", False):
+        x = x.flip(0)
+    sequence, last, ends, memories = run_stack(x, states, stack, node)
+    if alone:
+        return sequence.squeeze(1) if node.get("return_sequences", True) else last.squeeze(0), ends, memories
+    return sequence.movedim(0, time_axis) if node.get("return_sequences", True) else last, ends, memories
 
 
-def run_stack(x: Tensor, states: Sequence[Tensor], stack: list[list[Cell]], node: NodeSpec) -> tuple[Tensor, Tensor]:
-    """Outputs (time, batch, features) of the last layer, and the last output of each of its directions, joined."""
+def run_stack(
+    x: Tensor, states: Sequence[Tensor], stack: list[list[Cell]], node: NodeSpec
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The outputs of the last layer (time, batch, features), and how all cells end.
+
+    Returns:
+        The outputs; the last output of each direction of the last layer, joined; the hidden states and the
+        memories of all cells after the last step.
+    """
     initial = _initial(x[0], states, stack)
     rate, merge = float(node.get("dropout", 0.0)), node.get("merge_mode", "concat")
     last = x[-1]
+    hiddens: list[Tensor] = []
+    memories: list[Tensor] = []
     for depth, layer in enumerate(stack):
         if depth and rate:
             x = F.dropout(x, rate, training=True)
         outputs, ends = [], []
         for direction, cell in enumerate(layer):
             hidden, memory = initial[depth * len(layer) + direction]
-            y, end, _ = cell.run(x.flip(0) if direction else x, hidden, memory)
+            y, end, memory = cell.run(x.flip(0) if direction else x, hidden, memory)
             outputs.append(y.flip(0) if direction else y)
             ends.append(end)
+            memories.append(memory)
+        hiddens += ends
         x, last = _merge(outputs, merge), _merge(ends, merge)
-    return x, last
+    return x, last, torch.stack(hiddens), torch.stack(memories)
 
 
 def _merge(parts: list[Tensor], mode: str) -> Tensor:
@@ -193,6 +216,6 @@ def gradient_by_distance(stack: list[list[Cell]], node: NodeSpec, steps: int, ba
         forward_only = [[stack[0][0]]]  # later layers take both directions: their input does not fit one
     kernel = forward_only[0][0].input_kernel
     x = torch.randn(steps, batch, features, dtype=kernel.dtype, device=kernel.device, requires_grad=True)
-    _, last = run_stack(x, (), forward_only, node)
+    last = run_stack(x, (), forward_only, node)[1]
     (gradient,) = torch.autograd.grad((last * torch.randn_like(last)).sum(), x)
     return torch.linalg.vector_norm(gradient.double().flatten(1), dim=1).flip(0)

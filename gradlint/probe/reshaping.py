@@ -36,20 +36,25 @@ def reshape(inputs: Sequence[Tensor], node: NodeSpec, sizes: Sizes) -> Tensor:
     if operation in ("slice", "split"):
         return _slice(x, node, sizes)
     target = complete(sizes, x, operation, node)
-    if operation == "expand":
+    if operation == "expand" and _expands(x, target):
         return x.expand(target)
-    if operation == "flip":
+    if operation == "flip" and tuple(x.shape) == target:
         axes = node.get("axes", ())
         return x.flip(tuple((axes,) if isinstance(axes, int) else axes))
-    if operation == "pad":
+    if operation == "pad" and len(target) == x.dim():
         return _pad(x, node, target)
-    if operation == "pixel_shuffle":
+    if operation == "pixel_shuffle" and x.dim() > 2 and len(target) == x.dim():
         return _pixel_shuffle(x, target)
+    if operation == "interpolate" and len(target) == x.dim():
+        return _interpolate(x, node, target)
+    return rearrange(x, target)
+
+
+def rearrange(x: Tensor, target: Sequence[int]) -> Tensor:
+    """`x` with another shape, by a view where the number of entries allows it, else by taking some entries."""
     if x.numel() == math.prod(target):
-        return x.reshape(target)
-    if len(target) == x.dim():
-        return resample(x, target)
-    return _take(x, target)
+        return x.reshape(tuple(target))
+    return resample(x, target) if len(target) == x.dim() else _take(x, target)
 
 
 def fits(x: Tensor, sizes: Sizes) -> bool:
@@ -81,9 +86,24 @@ def _transpose(x: Tensor, node: NodeSpec, sizes: Sizes) -> Tensor:
     return y if fits(y, sizes) else y.reshape(complete(sizes, y, "view", node))
 
 
+def _expands(x: Tensor, target: Sequence[int]) -> bool:
+    """Whether `x` can be broadcast to `target`; a repetition may not."""
+    behind = target[len(target) - x.dim() :] if x.dim() else ()
+    return len(target) >= x.dim() and all(have in (1, want) for have, want in zip(x.shape, behind, strict=True))
+
+
 def _where(inputs: Sequence[Tensor], sizes: Sizes) -> Tensor:
-    """Every other entry from the first of the two last inputs, the rest from the second."""
+    """Every other entry from the first of the two last inputs, the rest from the second.
+
+    If the second cannot be broadcast against the first, it overwrites a part of it: the first entry of the
+    axis that it lacks, or nothing where there is no such axis.
+    """
     first, second = inputs[-2], inputs[-1]
+    if not _expands(second, first.shape) and not _expands(first, second.shape):
+        for axis in range(first.dim()):
+            if first.select(axis, 0).shape == second.shape:
+                return torch.cat([second.unsqueeze(axis).to(first), first.narrow(axis, 1, first.shape[axis] - 1)], axis)
+        return first
     shape = torch.broadcast_shapes(first.shape, second.shape)
     mask = torch.arange(math.prod(shape), device=first.device).reshape(shape) % 2 == 0
     y = torch.where(mask, first, second)
@@ -98,8 +118,7 @@ def _slice(x: Tensor, node: NodeSpec, sizes: Sizes) -> Tensor:
             return y
         if sizes is not None and y.numel() == math.prod(size or 0 for size in sizes):
             return y.reshape(tuple(size or 0 for size in sizes))
-    target = complete(sizes, x, "slice", node)
-    return resample(x, target) if len(target) == x.dim() else _take(x, target)
+    return rearrange(x, complete(sizes, x, "slice", node))
 
 
 def resample(x: Tensor, target: Sequence[int]) -> Tensor:
@@ -126,6 +145,23 @@ def _take(x: Tensor, target: Sequence[int]) -> Tensor:
         axis = next((i for i in range(x.dim()) if x.shape[i] != target[i]), x.dim())
         x = x.unsqueeze(axis)
     return resample(x, target)
+
+
+_MODES = {"bilinear": ("linear", "bilinear", "trilinear"), "bicubic": ("linear", "bicubic", "trilinear")}
+_MODES |= {"linear": _MODES["bilinear"], "trilinear": _MODES["bilinear"]}
+
+
+def _interpolate(x: Tensor, node: NodeSpec, target: Sequence[int]) -> Tensor:
+    """`x` with its spatial axes resized; which axes those are is told by the sizes that change."""
+    channels_last = target[-1] == x.shape[-1] and tuple(target[1:-1]) != tuple(x.shape[1:-1]) and x.dim() > 3
+    spatial = target[1:-1] if channels_last else target[2:]
+    same_channels = channels_last or target[1] == x.shape[1]
+    if not 1 <= len(spatial) <= 3 or not same_channels or target[0] != x.shape[0]:
+        return resample(x, target)
+    moved = x.movedim(-1, 1) if channels_last else x
+    names = _MODES.get(str(node.get("mode", "nearest")))
+    y = F.interpolate(moved, tuple(spatial), mode="nearest" if names is None else names[len(spatial) - 1])
+    return y.movedim(1, -1) if channels_last else y
 
 
 def _pad(x: Tensor, node: NodeSpec, target: Sequence[int]) -> Tensor:

@@ -71,6 +71,7 @@ class Twin(nn.Module):  # type: ignore[misc]  # torch is not there when types ar
             NotMeasurable: a node cannot be computed.
         """
         given = dict(zip(self.network.inputs, inputs, strict=True))
+        self._states: dict[int, list[Tensor]] = {}
         values: dict[int, Tensor] = {}
         left = Counter(self._uses)
         for position, node in enumerate(self.network.nodes):
@@ -134,6 +135,10 @@ class Twin(nn.Module):  # type: ignore[misc]  # torch is not there when types ar
         weights = self._weights(node)
         weight = weights["weight"] if "weight" in weights else inputs[1]
         bias = weights.get("bias", inputs[2] if len(inputs) > 2 else None)
+        if node.get("rows") is not None:  # one of several projections that share a tensor
+            weight = weight[slice(*node.get("rows"))]
+        if node.get("bias_rows") is not None and bias is not None:
+            bias = bias[slice(*node.get("bias_rows"))]
         y = layers.linear(inputs[0], weight, bias, node, self.network.framework)
         return self._shaped(position, y)
 
@@ -151,7 +156,9 @@ class Twin(nn.Module):  # type: ignore[misc]  # torch is not there when types ar
         return y.mean(-2) if sizes is not None and len(sizes) == y.dim() - 1 else y
 
     def _recurrent(self, position: int, node: NodeSpec, inputs: list[Tensor]) -> Tensor:
-        return recurrent(inputs[0], inputs[1:], self._weights(node), node, self.network.framework)
+        y, *states = recurrent(inputs[0], inputs[1:], self._weights(node), node, self.network.framework)
+        self._states[position] = states
+        return y
 
     def _attention(self, position: int, node: NodeSpec, inputs: list[Tensor]) -> Tensor:
         query, key, value = inputs[:3]
@@ -171,7 +178,17 @@ class Twin(nn.Module):  # type: ignore[misc]  # torch is not there when types ar
         return layers.dropout(inputs[0], node)
 
     def _reshape(self, position: int, node: NodeSpec, inputs: list[Tensor]) -> Tensor:
-        return reshape(inputs, node, self.shapes[position])
+        state = self._final_state(position, node)
+        return reshape(inputs, node, self.shapes[position]) if state is None else state
+
+    def _final_state(self, position: int, node: NodeSpec) -> Tensor | None:
+        """The last hidden state or memory of a recurrent layer, where this node stands for one."""
+        wanted, states = node.get("state"), self._states.get(node.inputs[0])
+        if states is None or (wanted is None and not node.get("last_step", False)):
+            return None
+        state = states[1 if wanted in (1, "cell") else 0]
+        sizes = self._sizes(position)
+        return state if sizes is None or len(sizes) == state.dim() else state[-1]
 
     def _add(self, position: int, node: NodeSpec, inputs: list[Tensor]) -> Tensor:
         coefficients = node.get("coefficients") or (1.0,) * len(inputs)
@@ -197,7 +214,10 @@ class Twin(nn.Module):  # type: ignore[misc]  # torch is not there when types ar
 
     def _matmul(self, position: int, node: NodeSpec, inputs: list[Tensor]) -> Tensor:
         equation = node.get("equation")
-        return torch.matmul(*inputs) if equation is None else torch.einsum(equation, *inputs)
+        if equation is not None:
+            return torch.einsum(equation, *inputs)
+        left, right = inputs
+        return torch.matmul(left, right.transpose(-1, -2) if node.get("transposed", False) else right)
 
     def _stop(self, position: int, node: NodeSpec, inputs: list[Tensor]) -> Tensor:
         sizes = self._sizes(position)
