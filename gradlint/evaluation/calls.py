@@ -8,6 +8,7 @@ import libcst as cst
 
 from gradlint.evaluation import classes
 from gradlint.evaluation.branches import Return, merge
+from gradlint.evaluation.context import GRADIENTS_OFF
 from gradlint.evaluation.errors import BudgetExceeded, Raised
 from gradlint.evaluation.iteration import is_uncertain
 from gradlint.evaluation.scopes import Scope
@@ -129,7 +130,8 @@ def _outermost_layer_call(
     finally:
         interpreter.layer_calls = max(interpreter.layer_calls - 1, 0)
     node = next((tensor.node for tensor in tensors_in(result)), None)
-    interpreter.event(EventKind.FORWARD, node=node, grad=interpreter.gradients, model=layer)
+    off = None if interpreter.gradients else interpreter.tables.get(GRADIENTS_OFF)
+    interpreter.event(EventKind.FORWARD, node=node, grad=interpreter.gradients, model=layer, gradients_off=off)
     return result
 
 
@@ -261,7 +263,12 @@ def instantiate(interpreter: Interpreter, cls: Class, args: list[Value], kwargs:
     classes.note_creation(interpreter, made)
     initializer = cls.find("__init__")
     if initializer is not MISSING:
-        call(interpreter, initializer, [made, *args], kwargs)
+        building = cls.syntax is not None and classes.is_layer_class(cls)
+        interpreter.constructing += building
+        try:
+            call(interpreter, initializer, [made, *args], kwargs)
+        finally:
+            interpreter.constructing -= building
     return made
 
 

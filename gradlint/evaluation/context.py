@@ -9,6 +9,10 @@ from gradlint.evaluation.values import Class, Instance, Tensor, Unknown, Value
 from gradlint.network import Distribution, EventKind, Kind, Node, Optimizer, Origin, Parameter, Shape
 
 
+GRADIENTS_OFF = "gradients off"
+"""Key of `Context.tables` under which the place is kept where the recording of gradients was switched off."""
+
+
 class Context(Protocol):
     """The evaluator as native functions see it; every native function receives it as first argument."""
 

@@ -14,7 +14,7 @@ from gradlint.evaluation.errors import Raised
 from gradlint.evaluation.iteration import is_uncertain
 from gradlint.evaluation.scopes import Scope
 from gradlint.evaluation.targets import bind
-from gradlint.evaluation.values import MISSING, Deferred, Function, Unknown, Value, contains_unknown
+from gradlint.evaluation.values import MISSING, Deferred, Function, Tensor, Unknown, Value, contains_unknown
 
 if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
@@ -153,13 +153,18 @@ def _dict(interpreter: Interpreter, syntax: cst.Dict, scope: Scope) -> Value:
 @_handles(cst.Attribute)
 def _attribute(interpreter: Interpreter, syntax: cst.Attribute, scope: Scope) -> Value:
     value = interpreter.evaluate(syntax.value, scope)
+    if type(value) is Tensor:
+        interpreter.frame.syntax = syntax
     return attributes.get_or_unknown(interpreter, value, syntax.attr.value)
 
 
 @_handles(cst.Subscript)
 def _subscript(interpreter: Interpreter, syntax: cst.Subscript, scope: Scope) -> Value:
     value = interpreter.evaluate(syntax.value, scope)
-    return subscripts.get(interpreter, value, subscripts.key(interpreter, syntax.slice, scope))
+    key = subscripts.key(interpreter, syntax.slice, scope)
+    if type(value) is Tensor:
+        interpreter.frame.syntax = syntax
+    return subscripts.get(interpreter, value, key)
 
 
 @_handles(cst.Call)

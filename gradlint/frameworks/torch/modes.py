@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gradlint.evaluation.context import Context
+from gradlint.evaluation.context import GRADIENTS_OFF, Context
 from gradlint.evaluation.values import BoundMethod, Class, Function, Instance, Native, Value
 from gradlint.frameworks.registry import framework_class
 from gradlint.frameworks.torch.arguments import dtype_name
@@ -42,16 +42,23 @@ def _call(ctx: Context, self: Instance, function: Value) -> Value:
 # Whether gradients are recorded.
 
 
+def _switch(ctx: Context, manager: Instance) -> None:
+    """Switch the recording of gradients, and remember what switched it off."""
+    manager.hidden.setdefault("before", []).append((ctx.gradients, ctx.tables.get(GRADIENTS_OFF)))
+    ctx.gradients = manager.hidden["mode"]
+    ctx.tables[GRADIENTS_OFF] = None if ctx.gradients else manager.origin
+
+
 def _enter_gradients(ctx: Context, self: Instance) -> Value:
-    self.hidden.setdefault("before", []).append(ctx.gradients)
-    ctx.gradients = self.hidden["mode"]
+    if not self.hidden.pop("at_once", False):
+        _switch(ctx, self)
     return self
 
 
 def _exit_gradients(ctx: Context, self: Instance, *args: Value) -> bool:
     before = self.hidden.get("before")
     if before:
-        ctx.gradients = before.pop()
+        ctx.gradients, ctx.tables[GRADIENTS_OFF] = before.pop()
     return False
 
 
@@ -83,8 +90,7 @@ def _inference_mode(ctx: Context, mode: Value = True) -> Value:
 def _set_grad_enabled(ctx: Context, mode: Value) -> Value:
     """Takes effect at once; as a block, the mode before returns at its end."""
     manager = Instance(_GRADIENT_MODE, origin=ctx.origin(), hidden={"mode": ctx.truth(mode) is not False})
-    manager.hidden["before"] = [ctx.gradients]
-    ctx.gradients = manager.hidden["mode"]
+    _switch(ctx, manager)
     manager.hidden["at_once"] = True
     return manager
 
