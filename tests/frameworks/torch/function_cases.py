@@ -140,7 +140,8 @@ JOINING = _expressions("""
     v.diag(); x.diagonal(dim1=-2, dim2=-1); v.diag_embed(); torch.diag_embed(m); torch.diagflat(m);
     torch.block_diag(m, n); torch.meshgrid(v, torch.rand(3), indexing='ij');
     torch.meshgrid([v, torch.rand(3)], indexing='xy'); torch.cartesian_prod(v, w); torch.combinations(v);
-    F.one_hot(ids, 5); F.one_hot(ids, num_classes=7); torch.fill(x, 1.0); torch.constant_pad_nd(x, (1, 1));
+    F.one_hot(ids, 5); F.one_hot(ids, num_classes=7); torch.fill(x, 1.0);
+    torch.diff(x); x.diff(dim=1); torch.constant_pad_nd(x, (1, 1));
     x.as_strided((2, 2), (1, 2))
 """)
 
@@ -231,5 +232,8 @@ VALUES = _expressions("""
     torch.arange(3).float().tolist(); torch.cat([torch.arange(2), torch.arange(3)]).tolist();
     bool(torch.tensor(3) > 2); torch.tensor(7).sqrt().item() > 2; torch.tensor([2, 3]).prod().item();
     math.sqrt(torch.tensor(4.0).item()); torch.flip(torch.arange(3), [0]).tolist();
-    round(torch.log(torch.tensor(10.0)).item(), 3); torch.arange(3).flip(0)[0].item()
+    round(torch.log(torch.tensor(10.0)).item(), 3);
+    torch.diff(torch.tensor([1, 4, 9])).int().tolist();
+    (torch.round(torch.arange(4) * 1.4) * 8).int().tolist(); torch.pow(2.5, torch.arange(3)).tolist();
+    torch.arange(3).flip(0)[0].item()
 """)

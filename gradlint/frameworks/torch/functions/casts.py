@@ -7,7 +7,7 @@ from collections.abc import Callable
 from gradlint.evaluation.context import Context
 from gradlint.evaluation.values import Symbol, Tensor, Value
 from gradlint.frameworks.gradients import pass_on
-from gradlint.frameworks.nodes import adopt, reshaped, stopped
+from gradlint.frameworks.nodes import adopt, folded, reshaped, stopped
 from gradlint.frameworks.shapes import is_floating
 from gradlint.frameworks.torch.arguments import dtype_name
 from gradlint.frameworks.torch.functions.tables import Table, tensor
@@ -37,9 +37,8 @@ def cast(ctx: Context, x: Tensor, dtype: str) -> Tensor:
     """`x` under another dtype; a gradient does not pass integers."""
     if dtype == x.dtype:
         return x
-    values = x.values
-    if isinstance(values, (bool, int, float)):
-        values = next((kind(values) for prefix, kind in _PYTHON_TYPES.items() if dtype.startswith(prefix)), values)
+    kind = next((python for prefix, python in _PYTHON_TYPES.items() if dtype.startswith(prefix)), None)
+    values = x.values if kind is None else folded(kind, x)
     if not is_floating(dtype):
         return stopped(ctx, (x,), f"cast to {dtype}", x.shape, dtype, values)
     result = pass_on(x, reshaped(ctx, x, x.shape, "cast", "torch.Tensor.to", values, dtype=dtype))

@@ -11,7 +11,7 @@ from gradlint.evaluation.errors import ShapeMismatch
 from gradlint.evaluation.values import Tensor, Value
 from gradlint.frameworks import shapes
 from gradlint.frameworks.indexing import get_item
-from gradlint.frameworks.nodes import constant, integer, number, reshaped, stopped
+from gradlint.frameworks.nodes import added, constant, integer, number, reshaped, stopped
 from gradlint.frameworks.torch.functions.tables import Table, spread, tensor
 from gradlint.frameworks.torch.functions.views import expanded, raised_rank, viewed
 from gradlint.network import Kind, Shape
@@ -349,6 +349,20 @@ def _one_hot(ctx: Context, tensor_: Value = None, num_classes: Value = -1, **res
     return stopped(ctx, (x,), "one_hot", shape, "int64")
 
 
+def _difference(
+    ctx: Context, input: Value, n: Value = 1, dim: Value = -1, prepend: Value = None, append: Value = None
+) -> Value:
+    """`torch.diff` of first order: each entry minus the one before it."""
+    x, order, axis = tensor(ctx, input), integer(n), integer(dim)
+    ends = [tensor(ctx, end) for end in (prepend, append) if end is not None]
+    if x.shape is None or order != 1 or axis is None or ends:
+        return ctx.opaque("torch.diff of this form is not modelled", [x, *ends])
+    axis = shapes.axis_of(axis, len(x.shape))
+    before = (slice(None),) * axis
+    later, earlier = get_item(ctx, x, (*before, slice(1, None))), get_item(ctx, x, (*before, slice(None, -1)))
+    return added(ctx, later, earlier, -1.0, "torch.diff")
+
+
 def _fill(ctx: Context, input: Value, value: Value) -> Value:
     x, known = tensor(ctx, input), number(value)
     if known is None:
@@ -391,4 +405,5 @@ TABLE.add("block_diag", _block_diag, "t")
 TABLE.add("meshgrid", _meshgrid, "t")
 TABLE.add("cartesian_prod", _cartesian_prod, "t")
 TABLE.add("one_hot", _one_hot, "f")
+TABLE.add("diff", _difference)
 TABLE.add("fill", _fill, "t")
