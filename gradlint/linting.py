@@ -48,7 +48,8 @@ class _Guard:
         except Exception as error:
             text = str(error).split("\n")[0]
             message = f"{self.name}: internal error: {type(error).__name__}{': ' if text else ''}{text}"
-            self.failures.append(Failure(message, traceback.format_exc(limit=-12)))
+            if not any(failure.message == message for failure in self.failures):
+                self.failures.append(Failure(message, traceback.format_exc(limit=-12)))
             return None
 
 
