@@ -27,11 +27,10 @@ def on_deep_stack(function: Callable[[], T]) -> T:
         except BaseException as error:  # handed on to the caller
             errors.append(error)
 
-    thread = _start(target)
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
     try:
-        thread.join()
+        _start(target).join()
     finally:
         sys.setrecursionlimit(limit)
     if errors:
