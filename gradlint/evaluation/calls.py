@@ -8,7 +8,6 @@ import libcst as cst
 
 from gradlint.evaluation import classes
 from gradlint.evaluation.branches import Return, merge
-from gradlint.evaluation.context import GRADIENTS_OFF
 from gradlint.evaluation.errors import BudgetExceeded, Raised
 from gradlint.evaluation.iteration import is_uncertain
 from gradlint.evaluation.scopes import Scope
@@ -130,8 +129,7 @@ def _outermost_layer_call(
     finally:
         interpreter.layer_calls = max(interpreter.layer_calls - 1, 0)
     node = next((tensor.node for tensor in tensors_in(result)), None)
-    off = None if interpreter.gradients else interpreter.tables.get(GRADIENTS_OFF)
-    interpreter.event(EventKind.FORWARD, node=node, grad=interpreter.gradients, model=layer, gradients_off=off)
+    interpreter.event(EventKind.FORWARD, node=node, grad=interpreter.gradients, model=layer)
     return result
 
 

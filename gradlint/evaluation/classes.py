@@ -117,7 +117,7 @@ def note_creation(interpreter: Interpreter, made: Instance) -> None:
             made.hidden["uncertain"] = interpreter.uncertain
         frame = interpreter.frames[-1] if interpreter.frames else None
         syntax: Any = frame.syntax if frame is not None else None
-        interpreter.record.created.append(Created(made, interpreter.uncertain, syntax))
+        interpreter.record.created.append(Created(made, interpreter.uncertain, syntax, interpreter.constructing > 0))
 
 
 def python_class(name: str, bases: tuple[Class, ...] = (), namespace: dict[str, Value] | None = None) -> Class:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from gradlint.evaluation import attributes, calls, iteration
 from gradlint.evaluation.branches import Trail
+from gradlint.evaluation.context import GRADIENTS_OFF
 from gradlint.evaluation.errors import BudgetExceeded, Raised
 from gradlint.evaluation.expressions import EXPRESSIONS
 from gradlint.evaluation.limits import Budget, Limits
@@ -58,6 +59,8 @@ class Interpreter:
         self.budget = Budget(limits or Limits())
         self.training = True
         self.gradients = True
+        self.constructing = 0
+        """How many layers of the source are being initialized."""
         self.tables: dict[str, Any] = {}
         self.frames: list[Frame] = []
         self.trails: list[Trail] = []
@@ -76,7 +79,7 @@ class Interpreter:
         self.frames.clear()
         self.trails.clear()
         self.training = self.gradients = True
-        self.uncertain = self.uncertain_since = self.layer_calls = 0
+        self.uncertain = self.uncertain_since = self.layer_calls = self.constructing = 0
         self.depth_flag = False
         self.tables = {}
         self.cut = set()
@@ -160,7 +163,7 @@ class Interpreter:
             origin,
             layer,
             self.budget.node(),
-            self.gradients or kind is Kind.PARAMETER,
+            None if self.gradients or kind is Kind.PARAMETER else self.tables.get(GRADIENTS_OFF) or origin,
         )
         return Tensor(node, dtype or (inputs[0].dtype if inputs else "float32"), values)
 

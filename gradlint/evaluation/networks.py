@@ -139,16 +139,20 @@ def _best_pass(interpreter: Interpreter, instance: Instance, shapes: list[InputS
     best: _Pass | None = None
     hint: Node | None = None
     tried: set[Any] = set()
+    passed = 0
 
     def attempt(shape: InputShape) -> bool:
-        nonlocal best
+        """Try a shape; True when no other one promises more."""
+        nonlocal best, passed
         if shape in tried or len(tried) >= _MOST_TRIES:
             return False
         tried.add(shape)
         run = forward(interpreter, instance, shape)
         if best is None or run.quality > best.quality:
             best = run
-        return run.error is None and bool(run.outputs) and run.outputs[0].shape is not None
+        passed += run.error is None
+        # A pass that runs to its end shows that the shape fits; what is not known then does not depend on it.
+        return passed > 1 or (run.error is None and (not run.outputs or run.outputs[0].shape is not None))
 
     for shape in shapes or ():
         if attempt(shape):

@@ -11,11 +11,15 @@ from gradlint.network import Event, Shape
 
 @dataclass(slots=True, eq=False)
 class Created:
-    """A layer or model that was made: how deep in uncertain loops, and the syntax of the call."""
+    """A layer or model that was made: how deep in uncertain loops, and the syntax of the call.
+
+    `nested` marks one that was made while another layer of the source was being initialized: a part of that one.
+    """
 
     instance: Instance
     uncertain: int
     call: Any
+    nested: bool = False
 
 
 @dataclass(slots=True, eq=False)
