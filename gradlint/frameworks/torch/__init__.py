@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 
 from gradlint.evaluation.values import MISSING, Value
 
@@ -61,8 +60,6 @@ def _find(name: str) -> Value:
         for prefix in _PREFIXES:
             if candidate.startswith(prefix):
                 for table in _TABLES[prefix]:
-                    if importlib.util.find_spec(f"{__name__}.{table}") is None:
-                        continue
                     value = importlib.import_module(f"{__name__}.{table}").NAMES.get(candidate, MISSING)
                     if value is not MISSING:
                         return value

@@ -18,6 +18,14 @@ NAMES: dict[str, Value] = {}
 
 _CLASS = "torch.nn.MultiheadAttention"
 
+CAUSAL = "causal_mask"
+"""Key of `Tensor.attributes` that marks a mask of the future."""
+
+
+def is_causal_mask(mask: Value) -> bool:
+    """Whether `mask` was made by `generate_square_subsequent_mask`."""
+    return isinstance(mask, Tensor) and CAUSAL in mask.attributes
+
 
 def _init(
     ctx: Context,
@@ -152,7 +160,7 @@ def _forward(
         attributes={
             "heads": heads,
             "scale": None if not width else width**-0.5,
-            "causal": as_bool(ctx, is_causal, False),
+            "causal": as_bool(ctx, is_causal, False) or is_causal_mask(attn_mask),
             "dropout": as_number(attrs["dropout"]),
             "sequence_axis": axis,
         },

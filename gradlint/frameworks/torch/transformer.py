@@ -7,10 +7,11 @@ from typing import Any
 
 from gradlint.evaluation.context import Context
 from gradlint.evaluation.copying import copied
-from gradlint.evaluation.values import Instance, Native, StaticMethod, Tensor, Value
+from gradlint.evaluation.values import Instance, Native, StaticMethod, Value
 from gradlint.frameworks import modules, resolve
 from gradlint.frameworks.operators import add
 from gradlint.frameworks.torch.arguments import as_bool, as_int, input_tensor
+from gradlint.frameworks.torch.attention import CAUSAL, is_causal_mask
 from gradlint.frameworks.torch.distributions import fans, xavier_default
 from gradlint.frameworks.torch.layers import layer_class
 from gradlint.network import Kind, Parameter
@@ -272,14 +273,6 @@ layer_class(NAMES, "TransformerDecoder", {"__init__": _decoder_init, "forward": 
 
 
 # The whole transformer.
-
-CAUSAL = "causal_mask"
-"""Key of `Tensor.attributes` that marks a mask of the future."""
-
-
-def is_causal_mask(mask: Value) -> bool:
-    """Whether `mask` was made by `generate_square_subsequent_mask`."""
-    return isinstance(mask, Tensor) and CAUSAL in mask.attributes
 
 
 def _subsequent_mask(ctx: Context, sz: Value, device: Value = None, dtype: Value = None) -> Value:

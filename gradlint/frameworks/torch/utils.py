@@ -48,6 +48,17 @@ def _fuse_into_first(ctx: Any, first: Value, norm: Value, *args: Value, **kwargs
     return fused
 
 
+def _fuse_weights(ctx: Context, weight: Value, bias: Value, *args: Value, **kwargs: Value) -> Value:
+    """The weights of a fused layer: those of the first layer, and a bias."""
+    if bias is None and isinstance(weight, Tensor):
+        bias = ctx.parameter(None if weight.shape is None else weight.shape[:1], ZEROS)
+    return (weight, bias)
+
+
+def _convert_memory_format(ctx: Context, module: Value, memory_format: Value) -> Value:
+    return module
+
+
 def _skip_init(ctx: Context, module_cls: Value, *args: Value, **kwargs: Value) -> Value:
     return ctx.call(module_cls, *args, **{key: value for key, value in kwargs.items() if key != "device"})
 
@@ -61,6 +72,12 @@ _FUNCTIONS: dict[str, Callable[..., Value]] = {
     "fuse_linear_bn_eval": _fuse_into_first,
     "fusion.fuse_conv_bn_eval": _fuse_into_first,
     "fusion.fuse_linear_bn_eval": _fuse_into_first,
+    "fuse_conv_bn_weights": _fuse_weights,
+    "fuse_linear_bn_weights": _fuse_weights,
+    "fusion.fuse_conv_bn_weights": _fuse_weights,
+    "fusion.fuse_linear_bn_weights": _fuse_weights,
+    "convert_conv2d_weight_memory_format": _convert_memory_format,
+    "convert_conv3d_weight_memory_format": _convert_memory_format,
     "skip_init": _skip_init,
     "init.skip_init": _skip_init,
 }

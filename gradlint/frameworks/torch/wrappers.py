@@ -45,20 +45,20 @@ def _wrapper(name: str, transparent: bool) -> Class:
     return framework_class(f"torch.{name}", ("torch.nn.Module",), methods)
 
 
-def parallel() -> dict[str, Value]:
-    """The wrappers, under each of their names."""
-    plain = _wrapper("nn.DataParallel", False)
-    distributed = _wrapper("nn.parallel.DistributedDataParallel", False)
-    sharded = _wrapper("distributed.fsdp.FullyShardedDataParallel", True)
-    return {
-        "nn.DataParallel": plain,
-        "nn.parallel.DataParallel": plain,
-        "nn.parallel.data_parallel.DataParallel": plain,
-        "nn.parallel.DistributedDataParallel": distributed,
-        "nn.parallel.distributed.DistributedDataParallel": distributed,
-        "distributed.fsdp.FullyShardedDataParallel": sharded,
-        "distributed.fsdp.fully_sharded_data_parallel.FullyShardedDataParallel": sharded,
+_PARALLEL = _wrapper("nn.DataParallel", False)
+_DISTRIBUTED = _wrapper("nn.parallel.DistributedDataParallel", False)
+_SHARDED = _wrapper("distributed.fsdp.FullyShardedDataParallel", True)
+NAMES.update(
+    {
+        "nn.DataParallel": _PARALLEL,
+        "nn.parallel.DataParallel": _PARALLEL,
+        "nn.parallel.data_parallel.DataParallel": _PARALLEL,
+        "nn.parallel.DistributedDataParallel": _DISTRIBUTED,
+        "nn.parallel.distributed.DistributedDataParallel": _DISTRIBUTED,
+        "distributed.fsdp.FullyShardedDataParallel": _SHARDED,
+        "distributed.fsdp.fully_sharded_data_parallel.FullyShardedDataParallel": _SHARDED,
     }
+)
 
 
 # Functions with a backward of their own. Their forward is evaluated; the gradient is what the user wrote, so the

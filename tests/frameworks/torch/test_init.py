@@ -58,7 +58,9 @@ def _drawn(tables: Tables, name: str, shape: tuple[int, ...], **settings: Any) -
 
 
 @pytest.mark.parametrize(("name", "shape", "settings"), CALLS)
-def test_moments_are_those_of_torch(name: str, shape: tuple[int, ...], settings: dict[str, Any], tables: Tables) -> None:
+def test_moments_are_those_of_torch(
+    name: str, shape: tuple[int, ...], settings: dict[str, Any], tables: Tables
+) -> None:
     torch.manual_seed(0)
     entries = getattr(torch.nn.init, name)(torch.empty(*shape), **settings)
     distribution = _drawn(tables, name, shape, **settings)
@@ -75,7 +77,13 @@ def test_moments_are_those_of_torch(name: str, shape: tuple[int, ...], settings:
         ("xavier_uniform_", {}, "xavier", "uniform", "nn.init.xavier_uniform_()"),
         ("kaiming_normal_", {"nonlinearity": "relu"}, "he", "normal", "nn.init.kaiming_normal_(nonlinearity='relu')"),
         ("kaiming_uniform_", {"a": math.sqrt(5)}, "torch", "uniform", "nn.init.kaiming_uniform_(a=2.236)"),
-        ("kaiming_normal_", {"nonlinearity": "linear"}, "lecun", "normal", "nn.init.kaiming_normal_(nonlinearity='linear')"),
+        (
+            "kaiming_normal_",
+            {"nonlinearity": "linear"},
+            "lecun",
+            "normal",
+            "nn.init.kaiming_normal_(nonlinearity='linear')",
+        ),
         ("orthogonal_", {}, "orthogonal", "orthogonal", "nn.init.orthogonal_()"),
         ("normal_", {"std": 0.02}, "explicit", "normal", "nn.init.normal_(std=0.02)"),
         ("zeros_", {}, "constant", "constant", "nn.init.zeros_()"),

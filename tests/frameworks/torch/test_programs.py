@@ -323,6 +323,14 @@ PROGRAMS = {
         from torch.utils.checkpoint import checkpoint
         result = [tuple(checkpoint(net, torch.zeros(1, 2), use_reentrant=False).shape), helper(1)]
     """,
+    "parallel wrappers": """
+        net = nn.DataParallel(Block())
+        result = [shapes(net), type(net.module).__name__, tuple(net(torch.zeros(2, 4)).shape)]
+    """,
+    "fusion": """
+        fused = nn.utils.fuse_conv_bn_eval(nn.Conv2d(3, 4, 3, bias=False).eval(), nn.BatchNorm2d(4).eval())
+        result = [shapes(fused), type(fused).__name__]
+    """,
     "embedding from pretrained": """
         table = nn.Embedding.from_pretrained(torch.zeros(5, 3))
         free = nn.Embedding.from_pretrained(torch.zeros(5, 3), freeze=False)
