@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from gradlint.checks._flow import Flow, flow, parameters_behind
+from gradlint.checks._flow import Flow, flow, parameters_behind, passes_gradient
 from gradlint.checks._losses import counterpart
 from gradlint.claims import Claim, ClaimKind
-from gradlint.network import EventKind, Kind, Node, Parameter, TrainingLoop
+from gradlint.network import EventKind, Kind, Node, Parameter, TrainingLoop, topological
 from gradlint.subjects import NetworkSubject, TrainingSubject
 
 DETACHING = frozenset({"detach", "data", "item", "tolist", "numpy", "tensor", "torch.tensor", "stop_gradient"})
@@ -45,14 +45,15 @@ def blocks(subject: TrainingSubject, wanted: Callable[[str], bool]) -> Iterator[
     found: list[tuple[int, Node, Node, bool, dict[int, Parameter]]] = []
     for objective, way in flows:
         trained = any(p.trainable for node in way.reached for p in node.parameters.values())
-        for cut in way.cuts:
+        for end in way.cuts:
             lost = {
                 key: parameter
-                for key, parameter in parameters_behind(cut).items()
+                for key, parameter in parameters_behind(end).items()
                 if parameter.trainable and key not in reached and (held is None or key in held)
             }
-            serious = not trained or (held is not None and _trained_after(cut, way))
-            if lost and serious and operation_of(cut) != "grad":
+            serious = not trained or (held is not None and _trained_after(end, way))
+            if lost and serious and operation_of(end) != "grad":
+                cut = _first_cut(end, lost)
                 found.append((_rank(cut), objective, cut, not trained, lost))
     explained: set[int] = set()
     for _, objective, cut, total, lost in sorted(found, key=lambda item: (item[0], -item[2].order)):
@@ -61,6 +62,14 @@ def blocks(subject: TrainingSubject, wanted: Callable[[str], bool]) -> Iterator[
             explained.update(lost)
             if wanted(operation_of(cut)):
                 yield Block(objective, cut, operation_of(cut), remaining, total)
+
+
+def _first_cut(end: Node, lost: dict[int, Parameter]) -> Node:
+    """The first on the way from the parameters to `end` that stops all their gradients."""
+    for node in topological((end,)):
+        if not passes_gradient(node) and lost.keys() <= parameters_behind(node).keys():
+            return node
+    return end
 
 
 def operation_of(cut: Node) -> str:

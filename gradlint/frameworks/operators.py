@@ -279,7 +279,7 @@ def compare(ctx: Context, symbol: str, left: Value, right: Value) -> Value:
     left, right = _unwrapped(left), _unwrapped(right)
     for side in (left, right):
         if isinstance(side, Unknown):
-            return ctx.unknown(side.reason)
+            return _compare_unknown(ctx, side, [other for other in (left, right) if isinstance(other, Tensor)])
         if not isinstance(side, (Tensor, int, float)):
             if symbol in ("==", "!=") and not isinstance(side, Symbol):
                 return symbol == "!="
@@ -287,6 +287,13 @@ def compare(ctx: Context, symbol: str, left: Value, right: Value) -> Value:
     tensors = [side for side in (left, right) if isinstance(side, Tensor)]
     shape = broadcast(*[tensor.shape for tensor in tensors])
     return stopped(ctx, tensors, "comparison", shape, "bool", folded(_COMPARISONS[symbol], left, right))
+
+
+def _compare_unknown(ctx: Context, unknown: Unknown, tensors: list[Tensor]) -> Value:
+    """A floating tensor compared with something unknown still carries no gradient; of others only that is unknown."""
+    if any(is_floating(tensor.dtype) or tensor.node.kind is Kind.STOP for tensor in tensors):
+        return stopped(ctx, tensors, "comparison", None, "bool")
+    return ctx.unknown(unknown.reason)
 
 
 def length(ctx: Context, tensor: Tensor) -> Value:
@@ -323,6 +330,10 @@ def tensor_attribute(ctx: Context, tensor: Tensor, name: str) -> Value:
     if attribute is not None:
         return attribute(ctx, tensor)
     method = tensor_methods.METHODS.get(name)
+    if method is None and "keras" in ctx.tables:
+        from gradlint.frameworks.keras import tensors
+
+        return tensors.attribute(ctx, tensor, name)
     return MISSING if method is None else BoundMethod(method, tensor)
 
 

@@ -49,8 +49,9 @@ class Node:
     `parameters` maps a role ("weight", "bias", ...) to a parameter. `name` is the dotted path of the layer
     in its network ("layer1.0.conv1"), or empty for an operation that is no layer. `class_name` is the
     framework's name of the layer or function ("torch.nn.Conv2d"). `layer` is the identity of the layer
-    object that made it (the same for two calls of a shared layer). `gradient` is false for what was computed
-    where gradients are not recorded (under `no_grad`): nothing flows back through such a node.
+    object that made it (the same for two calls of a shared layer). `gradients_off` is the place
+    where the recording of gradients was switched off, for what was computed after that (under `no_grad`): nothing
+    flows back through such a node.
 
     Attributes by kind (absent means the usual default):
 
@@ -108,11 +109,16 @@ class Node:
     origin: Origin | None = None
     layer: object | None = None
     order: int = 0
-    gradient: bool = True
+    gradients_off: Origin | None = None
 
     def get(self, key: str, default: Any = None) -> Any:
         """The attribute `key`, or `default`."""
         return self.attributes.get(key, default)
+
+    @property
+    def gradient(self) -> bool:
+        """Whether gradients were recorded when this was computed."""
+        return self.gradients_off is None
 
     @property
     def weighted(self) -> bool:

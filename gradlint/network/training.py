@@ -56,8 +56,7 @@ class Event:
     `conditional` is true when it happens under a condition that is not known (gradient accumulation).
     ESCAPE means that a network, an optimizer or parameters were handed to code that is not analysed, which may do
     anything with them. `details` holds what is special to a kind: BACKWARD `scaled`, `retain_graph`; CLIP `method` ("norm",
-    "value", "manual"), `limit`; STEP `scaled`; FORWARD `grad` (false under no_grad) and
-    `gradients_off`, where gradients were switched off.
+    "value", "manual"), `limit`; STEP `scaled`; FORWARD `grad` (false under no_grad).
     """
 
     kind: EventKind
