@@ -159,13 +159,16 @@ def _format(interpreter: Any, value: str, *args: Value, **kwargs: Value) -> Valu
         raise Raised(type(error).__name__, str(error)) from None
 
 
-# `tolist` is for numpy arrays, which are represented as lists; `numel` for shapes, which are tuples.
+# `tolist` is for numpy arrays, which are represented as lists; `numel`, `as_list` and `num_elements` for shapes,
+# which are tuples.
 _SPECIAL: dict[str, tuple[type, Callable[..., Value]]] = {
     "join": (str, _join),
     "sort": (list, _sort),
     "get": (dict, _get),
     "tolist": (list, lambda interpreter, value: value),
     "numel": (tuple, lambda interpreter, value: math.prod(value)),
+    "as_list": (tuple, lambda interpreter, value: list(value)),
+    "num_elements": (tuple, lambda interpreter, value: math.prod(value)),
     "format": (str, _format),
     "items": (dict, lambda interpreter, value: list(value.items())),
     "keys": (dict, lambda interpreter, value: list(value)),

@@ -61,6 +61,8 @@ def roots(created: list[Created]) -> list[Created]:
     for item in created:
         if not (is_network_class(item.instance.cls) or item.instance.cls.derives_from("keras.Layer")):
             continue
+        if _only_holds(item.instance):
+            continue
         parts.update(map(id, children(item.instance).values()))
         for value in item.instance.attrs.values():
             if isinstance(value, (list, tuple, dict)):
@@ -69,7 +71,15 @@ def roots(created: list[Created]) -> list[Created]:
         item
         for item in created
         if is_network_class(item.instance.cls) and not item.nested and id(item.instance) not in parts
+        if not _only_holds(item.instance)
     ]
+
+
+def _only_holds(instance: Instance) -> bool:
+    """Whether a Keras model has no forward pass of its own: one whose `train_step` uses the models that it holds."""
+    if not instance.cls.derives_from("keras.Model") or "outputs" in instance.hidden or "layers" in instance.hidden:
+        return False
+    return not isinstance(instance.cls.find("call"), Function)
 
 
 def build(interpreter: Interpreter, item: Created, call: str = "", shapes: list[InputShape] | None = None) -> Network:

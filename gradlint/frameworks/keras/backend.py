@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from gradlint.evaluation.context import Context
 from gradlint.evaluation.values import MISSING, Instance, Native, Symbol, Tensor, Value
 from gradlint.frameworks.keras.arguments import integer
+from gradlint.frameworks.keras.sizes import BATCH
 from gradlint.frameworks.keras.state import keras_state
 from gradlint.frameworks.registry import framework_class, native
 from gradlint.network import Kind
@@ -93,6 +94,14 @@ def _get_source_inputs(ctx: Context, tensor: Value = None) -> Value:
     return found
 
 
+def _pad_sequences(ctx: Context, sequences: Value = None, maxlen: Value = None, *args: Value, **kwargs: Value) -> Value:
+    """Word indices as one array of known length."""
+    length = integer(maxlen)
+    if length is None:
+        return ctx.unknown("sequences padded to the longest one")
+    return ctx.emit(Kind.INPUT, (), (BATCH, length), attributes={"dtype": "int"}, dtype="int32")
+
+
 def _int_shape(ctx: Context, x: Value = None) -> Value:
     return x.shape if isinstance(x, Tensor) and x.shape is not None else ctx.unknown("the shape of a tensor")
 
@@ -122,15 +131,20 @@ def scope_class(name: str) -> Value:
 @functools.cache
 def plain_class(name: str) -> Value:
     """A class whose objects only hold what they were given (callbacks, regularizers, constraints, metrics)."""
-    return framework_class(name, (), {"__init__": _keep, "__call__": _pass_first, "get_config": _config})
+    quiet = dict.fromkeys(
+        ("update_state", "reset_state", "reset_states", "add_weight", "set_model", "on_epoch_end"), _ignore
+    )
+    methods = {"__init__": _keep, "__call__": _measure, "result": _measure, "get_config": _config, **quiet}
+    return framework_class(name, (), methods)
 
 
 def _keep(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> None:
     self.attrs.update(kwargs)
 
 
-def _pass_first(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> Value:
-    return ctx.unknown(f"{self.cls.name} called")
+def _measure(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> Value:
+    """A measured number, which nothing is trained on."""
+    return Symbol("keras.logs")
 
 
 def _config(ctx: Context, self: Instance) -> Value:
@@ -174,6 +188,7 @@ _SETTINGS: Mapping[str, Callable[..., Value]] = {
     "disable_flash_attention": _nothing,
     "set_random_seed": _nothing,
     "to_categorical": _to_categorical,
+    "pad_sequences": _pad_sequences,
     "get_source_inputs": _get_source_inputs,
     "register_keras_serializable": _decorator,
     "keras_export": _decorator,

@@ -24,6 +24,7 @@ _FINDERS: Mapping[str, tuple[str, str]] = {
     "regularizers": ("backend", "find_regularizer"),
     "constraints": ("backend", "find_constraint"),
     "callbacks": ("backend", "find_callback"),
+    "datasets": ("datasets", "find_dataset"),
     "ops": ("ops", "find_operation"),
     "random": ("ops", "find_random"),
     "applications": ("applications", "find_application"),

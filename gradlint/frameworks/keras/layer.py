@@ -24,9 +24,10 @@ from gradlint.evaluation.values import (
 from gradlint.frameworks import nodes
 from gradlint.frameworks.keras import weights as weighing
 from gradlint.frameworks.keras.arguments import Signature, flag, is_int
+from gradlint.frameworks.keras.sizes import BATCH
 from gradlint.frameworks.keras.state import keras_state, snake_case
 from gradlint.frameworks.registry import framework_class
-from gradlint.network import UNKNOWN, Node
+from gradlint.network import UNKNOWN, Kind, Node
 
 Build = Callable[[Context, Instance, Any], None]
 Call = Callable[..., Value]
@@ -341,8 +342,16 @@ def _identity(ctx: Context, self: Instance, value: Value = None, *args: Value, *
     return value
 
 
-def _output_shape(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> Value:
-    return ctx.unknown("compute_output_shape is not modelled")
+def _output_shape(ctx: Context, self: Instance, input_shape: Value = None, *args: Value, **kwargs: Value) -> Value:
+    """`compute_output_shape`: the layer is called on an input of this shape."""
+    known = input_shape if isinstance(input_shape, (list, tuple)) else ()
+    sizes = tuple(size for size in known[1:] if is_int(size))
+    if not known or len(sizes) != len(known) - 1:
+        return ctx.unknown("the output shape for an input shape that is not known")
+    batch = known[0] if is_int(known[0]) else BATCH
+    given = ctx.emit(Kind.INPUT, (), (batch, *sizes), attributes={"dtype": "float"})
+    shape = shapes_of(call_layer(ctx, self, given))
+    return (known[0], *shape[1:]) if isinstance(shape, tuple) and shape else shape
 
 
 def _no_list() -> Property:

@@ -32,6 +32,7 @@ NAMESPACES = frozenset(
         "callbacks",
         "config",
         "constraints",
+        "datasets",
         "initializers",
         "layers",
         "losses",
@@ -50,6 +51,7 @@ _MOVED = {
     "engine": "layers",
     "dtype_policies": "config",
     "mixed_precision": "config",
+    "preprocessing": "utils",
     "legacy_tf_layers": "layers",
 }
 
@@ -84,6 +86,8 @@ def canonical(name: str) -> str:
         last = inner.rpartition(".")[2]
         if namespace == "optimizers" and inner.startswith("schedules."):
             last = f"schedules.{last}"
+        elif namespace == "datasets":
+            last = inner
         result = f"keras.{namespace}.{last}"
     else:
         result = f"keras.{rest}" if not inner else f"keras.{namespace}.{inner}"

@@ -43,6 +43,8 @@ _FIT = signature(
 
 def _compile(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> None:
     bound, _ = _COMPILE.bind(ctx, "compile", args, kwargs)
+    if not args and not kwargs:
+        return
     optimizer = optimizer_of(ctx, bound["optimizer"])
     held = bound["optimizer"]
     losses = _losses(bound["loss"])
@@ -156,18 +158,18 @@ def _fit(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> Value:
             tensor.parameter for tensor in all_weights(self) if tensor.parameter and tensor.parameter.trainable
         )
     step = self.cls.find("train_step")
-    custom = isinstance(step, Function)
-    if custom:
+    if isinstance(step, Function):
         ctx.event(EventKind.LOOP_START)
-        ctx.call(step, self, (ctx.as_tensor(data), ctx.as_tensor(bound["y"])) if isinstance(data, Tensor) else data)
+        given = data if bound["y"] is None else (data, bound["y"])
+        ctx.call(step, self, given)
         ctx.event(EventKind.LOOP_END)
+        return Symbol("keras.callbacks.History")
     known = {key: value for key, value in bound.items() if isinstance(value, (int, float, str, bool))}
     ctx.event(
         EventKind.FIT,
         optimizer=optimizer,
         node=_output(self),
         model=self,
-        custom=custom,
         epochs=bound["epochs"] if is_int(bound["epochs"]) else None,
         options=known,
         callbacks=_callbacks(bound["callbacks"]),
@@ -206,7 +208,6 @@ def _train_on_batch(ctx: Context, self: Instance, *args: Value, **kwargs: Value)
         optimizer=optimizer,
         node=_output(self),
         model=self,
-        custom=False,
         epochs=1,
         options={},
         callbacks=(),
