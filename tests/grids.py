@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from gradlint.network import Network
+from gradlint.network import Distribution, Network, Node
 from tests.graphs import Graph, mlp
 
 FUNCTIONS = (
@@ -58,3 +58,66 @@ def convolutions(count: int, seed: int = 0) -> Iterator[tuple[str, Network]]:
             f"{' skip' if skip else ''} {reduce} {head}"
         )
         yield name, g.network()
+
+
+def transformer(
+    layers: int,
+    width: int = 64,
+    heads: int = 4,
+    tokens: int = 24,
+    pre_norm: bool = True,
+    causal: bool = False,
+    init: str = "torch",
+    function: str = "gelu",
+    head: str = "tokens",
+    norm: str = "layer",
+    batch: int = 8,
+    dropout: float = 0.0,
+) -> Network:
+    """An encoder (or, causal, a decoder) of `layers` blocks of self-attention and a feed-forward network."""
+    g = Graph(init)
+    x = g.embedding(g.input(batch, tokens, dtype="int"), 100, width, 0.02 if init == "normal_0.02" else 1.0)
+    x = g.add(x, g.parameter((1, tokens, width), Distribution("normal", 0.0, 0.02)))
+    depth = width // heads
+
+    def split(y: Node) -> Node:
+        return g.transpose(g.view(y, batch, tokens, heads, depth), 1, 2)
+
+    def attend(y: Node) -> Node:
+        q, k, v = (split(g.linear(y, width)) for _ in range(3))
+        z = g.transpose(g.attention(q, k, v, causal), 1, 2)
+        return g.linear(g.view(z, batch, tokens, width), width)
+
+    def feed(y: Node) -> Node:
+        return g.linear(g.activation(g.linear(y, 4 * width), function), width)
+
+    for _ in range(layers):
+        for block in (attend, feed):
+            y = block(g.norm(x, norm) if pre_norm else x)
+            if dropout:
+                y = g.dropout(y, dropout)
+            x = g.add(x, y)
+            if not pre_norm:
+                x = g.norm(x, norm)
+    if pre_norm:
+        x = g.norm(x, norm)
+    if head == "mean":
+        x = g.reduce(x, (1,))
+    elif head == "first":
+        x = g.select(x, 1, 0)
+    g.linear(x, 10)
+    return g.network()
+
+
+def transformers(count: int, seed: int = 0) -> Iterator[tuple[str, Network]]:
+    """Transformer encoders and decoders of 2 to 48 layers."""
+    draw = random.Random(seed)
+    for _ in range(count):
+        layers = round(2 * 24 ** draw.random())
+        width, tokens = draw.choice((32, 64, 128)), draw.choice((8, 24, 64))
+        pre, causal = draw.random() < 0.5, draw.random() < 0.4
+        init = draw.choice(("torch", "keras", "normal_0.02", "xavier_normal"))
+        function, head = draw.choice(("relu", "gelu", "silu")), draw.choice(("tokens", "mean", "first"))
+        norm = draw.choice(("layer", "layer", "rms"))
+        name = f"transformer {layers}x{width} T{tokens} {'pre' if pre else 'post'} {'causal ' if causal else ''}{init} {function} {head} {norm}"
+        yield name, transformer(layers, width, 4, tokens, pre, causal, init, function, head, norm)

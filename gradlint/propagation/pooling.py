@@ -150,7 +150,7 @@ def backward(node: Node, gradient: Gradient, context: Context) -> Gradient:
             positions=gradient.positions / max(size, 1.0),
             local=gradient.local / max(size * size, 1.0),
         )
-    left = max(entries(node) / max((node.shape or (1,))[0], 1) / max(axis_size(node.shape, signal.channel), 1), 1.0)
+    left = max(_positions_left(node, output_channel(node, signal.channel)), 1.0)
     before = left * positions
     together = (positions - 1.0) / (before - 1.0) if before > 1.0 else 1.0
     together = min(max(together, 0.0), 1.0)

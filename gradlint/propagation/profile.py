@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gradlint.network import Kind, Network, Node, Parameter
-from gradlint.propagation import backward, forward
 from gradlint.propagation.context import Context, NotModelled, Settings, describe
 from gradlint.propagation.dead import dead_shares
-from gradlint.propagation.geometry import axis_size, entries
+from gradlint.propagation.geometry import entries
+from gradlint.propagation.passes import backward_pass, connected, forward_pass, log_norm
 from gradlint.propagation.precision import Precision, precision_of
 from gradlint.propagation.recurrent import Horizon, horizon
-from gradlint.propagation.signal import Gradient, Signal, ln, merge
-from gradlint.propagation.zeros import Zeros, zeros_of
+from gradlint.propagation.signal import Gradient, ln
 
 _TO_LOG10 = 0.5 / math.log(10.0)
 HEALTHY, VANISHING, EXPLODING, DEAD, UNKNOWN = "healthy", "vanishing", "exploding", "dead", "unknown"
@@ -26,7 +25,8 @@ class LayerProfile:
 
     `signal` is the mean square of its output, `covariance` what two samples share of it. `log10_gradient`
     is log10 of the L2 norm of the gradient with respect to its output over that of the last weighted layer;
-    -inf where it is exactly zero, None where not known. `weight_std` is the standard deviation of its
+    -inf where it is exactly zero, None where it is not known or the layer is cut off from the outputs (behind a
+    `detach`, say). `weight_std` is the standard deviation of its
     weights, `dead` the share of its units that are zero for every sample after the activation that follows,
     `zero_initialized` marks a layer whose gradient is zero at the first step because a later weight starts
     at zero: `log10_gradient` then looks past that weight.
@@ -45,9 +45,9 @@ class LayerProfile:
 class Profile:
     """What is predicted of one network at initialization.
 
-    `log10_gradient_ratio` is log10 of the L2 norm of the gradient at the first weighted layer over that at
-    the last, for a typical draw of the weights; `log10_gradient_ratio_rms` the same per entry. `spread` is
-    the standard deviation of the former over draws of the weights. `collapse` is c/q at the last weighted
+    `log10_gradient_ratio` is log10 of the L2 norm of the gradient at the first weighted layer that the loss
+    reaches over that at the last, for a typical draw of the weights; `log10_gradient_ratio_rms` the same per
+    entry. `spread` is the standard deviation of the former over draws of the weights. `collapse` is c/q at the last weighted
     layer: 1 means that every input gives the same output. `horizons` are the gradient horizons of the recurrent
     layers. `verdict` is "healthy", "vanishing", "exploding",
     "dead" or "unknown"; `reason` says why in the last case, and names the layer in the one before.
@@ -91,145 +91,27 @@ def propagate(network: Network, settings: Settings | None = None) -> Profile:
         return _unknown(weighted, "the number of layers is not known", context)
     precision = precision_of(settings.dtype or network.dtype)
     try:
-        outputs, overflow = _forward(network, weighted, context, precision)
+        outputs, overflow = forward_pass(network, context, precision)
         if overflow is not None:
             return _overflowed(weighted, overflow, context)
-        gradients, looked_past = _gradients(network, outputs, weighted, context)
+        gradients, looked_past = backward_pass(network, outputs, weighted, context)
     except NotModelled as limit:
         return _unknown(weighted, str(limit), context)
-    return _profile(network, weighted, gradients, looked_past, context, precision)
-
-
-def _forward(
-    network: Network, weighted: Sequence[Node], context: Context, precision: Precision
-) -> tuple[tuple[Node, ...], Node | None]:
-    """Fill in the signals; the nodes that the gradient starts from, and the first node that overflows.
-
-    What comes after the last weighted layer only shapes the first gradient, which cancels in every ratio:
-    where it is not understood, the gradient starts before it.
-    """
-    leading = _leading(network.nodes)
-    following = _followed_by_weights(network.nodes)
-    cut: set[int] = set()
-    starts: dict[int, Node] = {}
-    for node in network.nodes:
-        if any(id(n) in cut for n in node.inputs):
-            cut.add(id(node))
-            starts.update((id(n), n) for n in node.inputs if id(n) not in cut)
-            continue
-        inputs = [context.signals[id(n)] for n in node.inputs]
-        try:
-            signal = forward.RULES[node.kind](node, inputs, context)
-        except NotModelled:
-            if id(node) not in leading:
-                context.assumptions.add(f"unit scale assumed for {describe(node)}")
-                signal = forward.source(node, inputs, context)
-            elif id(node) in following:
-                raise
-            else:
-                cut.add(id(node))
-                starts.update((id(n), n) for n in node.inputs if id(n) not in cut)
-                continue
-        if not signal.square <= precision.largest_square:
-            return (), node
-        if 0.0 < signal.square < precision.smallest_square:
-            signal = Signal(0.0, 0.0, 0.0, 0.0, 0.0, signal.channel)
-        context.signals[id(node)] = signal
-    outputs = [n for n in network.outputs if id(n) not in cut] + list(starts.values())
-    return tuple(outputs), None
-
-
-def _leading(nodes: Iterable[Node]) -> frozenset[int]:
-    """Nodes that are, or come after, a weighted layer."""
-    found: set[int] = set()
-    for node in nodes:
-        if node.weighted or any(id(n) in found for n in node.inputs):
-            found.add(id(node))
-    return frozenset(found)
-
-
-def _followed_by_weights(nodes: Sequence[Node]) -> frozenset[int]:
-    """Nodes that are, or come before, a weighted layer."""
-    found: set[int] = set()
-    for node in reversed(nodes):
-        if node.weighted or id(node) in found:
-            found.add(id(node))
-            found.update(id(n) for n in node.inputs)
-    return frozenset(found)
-
-
-def _gradients(
-    network: Network, outputs: Sequence[Node], weighted: Sequence[Node], context: Context
-) -> tuple[dict[int, Gradient], frozenset[int]]:
-    """Gradients at all nodes, and the weighted layers that were reached only by looking past zeros."""
-    gradients = _backward(network, outputs, context)
-    missing = [node for node in weighted if _log(gradients, node) == -math.inf]
-    if not missing:
-        return gradients, frozenset()
-    zeros: Zeros = zeros_of(network)
-    looked_past: set[int] = set()
-    for standing_in in (zeros.outputs, zeros.outputs | zeros.branches):
-        if not standing_in or not missing:
-            continue
-        second = Context(network, context.settings, context.signals, standing_in, context.assumptions)
-        found = _backward(network, outputs, second)
-        reached = [node for node in missing if _log(found, node) > -math.inf]
-        if all(_log(gradients, node) == -math.inf for node in weighted[:-1]):
-            gradients = found
-        else:
-            gradients.update((id(node), found[id(node)]) for node in reached)
-        looked_past.update(id(node) for node in reached)
-        missing = [node for node in missing if id(node) not in looked_past]
-    return gradients, frozenset(looked_past)
-
-
-def _log(gradients: dict[int, Gradient], node: Node) -> float:
-    found = gradients.get(id(node))
-    return found.log if found is not None else -math.inf
-
-
-def _backward(network: Network, outputs: Sequence[Node], context: Context) -> dict[int, Gradient]:
-    gradients: dict[int, Gradient] = {}
-    for node in outputs:
-        seed = _seed(node, context)
-        gradients[id(node)] = _merged(gradients[id(node)], seed, node, context) if id(node) in gradients else seed
-    leading = _leading(network.nodes)
-    for node in reversed(network.nodes):
-        gradient = gradients.get(id(node))
-        if gradient is None or gradient.log == -math.inf or not node.inputs or id(node) not in leading:
-            continue
-        if id(node) not in context.signals or not node.gradient:
-            continue
-        parts = backward.RULES[node.kind](node, gradient, context)
-        for operand, part in zip(node.inputs, parts, strict=False):
-            if part.log == -math.inf or id(operand) not in leading:
-                continue
-            known = gradients.get(id(operand))
-            gradients[id(operand)] = part if known is None else _merged(known, part, operand, context)
-    return gradients
-
-
-def _merged(first: Gradient, second: Gradient, node: Node, context: Context) -> Gradient:
-    return merge(first, second, backward.strength(node, context.signal(node)))
-
-
-def _seed(node: Node, context: Context) -> Gradient:
-    """Independent unit gradients on every entry of an output."""
-    signal = context.signal(node)
-    units = float(axis_size(node.shape, signal.channel))
-    return Gradient(ln(float(entries(node))), overlap=1.0 / units, local=1.0 / units, work=math.sqrt(signal.square))
+    return _profile(network, outputs, weighted, gradients, looked_past, context, precision)
 
 
 def _profile(
     network: Network,
+    outputs: Sequence[Node],
     weighted: Sequence[Node],
     gradients: dict[int, Gradient],
     looked_past: frozenset[int],
     context: Context,
     precision: Precision,
 ) -> Profile:
-    reached = [node for node in weighted if id(node) in gradients or not network.outputs]
-    last = next((node for node in reversed(reached) if _log(gradients, node) > -math.inf), None)
+    trained = connected(network, outputs)
+    reached = [node for node in weighted if id(node) in trained]
+    last = next((node for node in reversed(reached) if log_norm(gradients, node) > -math.inf), None)
     if last is None:
         return replace(_unknown(weighted, "no gradient reaches a layer with weights", context), verdict=DEAD)
     base = gradients[id(last)]
@@ -239,7 +121,7 @@ def _profile(
     for node in weighted:
         signal = context.signals.get(id(node))
         found = gradients.get(id(node))
-        value = -math.inf
+        value: float | None = -math.inf if id(node) in trained else None
         if found is not None and found.log > -math.inf:
             typical = (found.log - base.log) - 0.5 * (found.spread - base.spread)
             per_entry = typical - ln(float(entries(node))) + scale
@@ -255,7 +137,7 @@ def _profile(
                 id(node) in looked_past,
             )
         )
-    first = layers[0]
+    first = next(layer for layer in layers if layer.log10_gradient is not None)
     ratio = first.log10_gradient
     assert ratio is not None
     rms = ratio - (ln(float(entries(first.node))) - scale) * _TO_LOG10

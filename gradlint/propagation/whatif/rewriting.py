@@ -52,17 +52,11 @@ class Rewriting:
         )
 
     def _copy(self, node: Node) -> Node:
-        copy = Node(
-            node.kind,
-            tuple(self.copies[id(operand)] for operand in node.inputs),
-            node.shape,
-            node.attributes,
-            {role: self.parameter(p) for role, p in node.parameters.items()},
-            node.class_name,
-            node.name,
-            node.origin,
-            node.layer,
-            len(self.nodes),
+        copy = replace(
+            node,
+            inputs=tuple(self.copies[id(operand)] for operand in node.inputs),
+            parameters={role: self.parameter(p) for role, p in node.parameters.items()},
+            order=len(self.nodes),
         )
         self.nodes.append(copy)
         return copy
