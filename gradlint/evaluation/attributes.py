@@ -207,6 +207,8 @@ def _of_function(interpreter: Interpreter, value: Function, name: str) -> Value:
         return value.scope.module.variables.get("__name__", "")
     if name == "__defaults__":
         return tuple(value.defaults.values())
+    if name == "__class__":
+        return Symbol("types.FunctionType")
     if name in ("__doc__", "__wrapped__"):
         return None if name == "__doc__" else MISSING
     if name == "__dict__":

@@ -8,7 +8,6 @@ from typing import Any, NoReturn, Protocol
 from gradlint.evaluation.values import Class, Instance, Tensor, Unknown, Value
 from gradlint.network import Distribution, EventKind, Kind, Node, Optimizer, Origin, Parameter, Shape
 
-
 GRADIENTS_OFF = "gradients off"
 """Key of `Context.tables` under which the place is kept where the recording of gradients was switched off."""
 

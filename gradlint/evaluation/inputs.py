@@ -18,7 +18,7 @@ STEPS = 32
 """Assumed length of a sequence."""
 
 _IMAGE_SIZES = (224, 32, 28, 64, 128, 256, 299, 512, 96, 84, 48, 16)
-_VOLUME_SIZES = ((16, 112, 112), (32, 32, 32), (64, 64, 64))
+_VOLUME_SIZES = ((16, 112, 112), (16, 224, 224), (32, 32, 32), (64, 64, 64))
 _LINE_SIZES = (128, 1024, 16000, 32)
 _FEATURE_RANKS = ("flat", "sequence", "grid")
 

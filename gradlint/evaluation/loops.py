@@ -25,6 +25,8 @@ class _Marked:
         frame = interpreter.frame
         self.events = interpreter.record.events
         self.start = len(self.events)
+        self.created = len(interpreter.record.created)
+        self.interpreter = interpreter
         self.origin = Origin(frame.source, syntax, frame.caller)
 
     def trains(self) -> bool:
@@ -33,7 +35,8 @@ class _Marked:
 
     def close(self, iterations: int | None) -> None:
         if len(self.events) > self.start:
-            details = {"iterations": iterations}
+            creates = any(item.by_source for item in self.interpreter.record.created[self.created :])
+            details = {"iterations": iterations, "creates": creates}
             self.events.insert(self.start, Event(EventKind.LOOP_START, self.origin, details=details))
             self.events.append(Event(EventKind.LOOP_END, self.origin, details=details))
 

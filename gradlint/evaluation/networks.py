@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import libcst as cst
 
 from gradlint.evaluation.assumptions import assumed_argument
 from gradlint.evaluation.classes import is_network_class
-from gradlint.evaluation.errors import Raised
+from gradlint.evaluation.errors import Raised, ShapeMismatch
 from gradlint.evaluation.inputs import InputShape, candidates, first_layer
 from gradlint.evaluation.records import Created
 from gradlint.evaluation.values import (
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
 
 _MOST_TRIES = 16
+_MOST_FAILURES = 3
+"""After so many failures of one kind that is not about shapes, other shapes are not tried."""
 
 
 @dataclass(slots=True)
@@ -150,6 +153,7 @@ def _best_pass(interpreter: Interpreter, instance: Instance, shapes: list[InputS
     hint: Node | None = None
     tried: set[Any] = set()
     passed = 0
+    failures: Counter[str] = Counter()
 
     def attempt(shape: InputShape) -> bool:
         """Try a shape; True when no other one promises more."""
@@ -161,6 +165,10 @@ def _best_pass(interpreter: Interpreter, instance: Instance, shapes: list[InputS
         if best is None or run.quality > best.quality:
             best = run
         passed += run.error is None
+        if run.error is not None and not isinstance(run.error, ShapeMismatch):
+            failures[str(run.error)] += 1
+            if failures[str(run.error)] >= _MOST_FAILURES:
+                return True
         # A pass that runs to its end shows that the shape fits; what is not known then does not depend on it.
         return passed > 1 or (run.error is None and (not run.outputs or run.outputs[0].shape is not None))
 
