@@ -10,6 +10,7 @@ from gradlint.evaluation.branches import BREAK, CONTINUE
 from gradlint.evaluation.iteration import is_uncertain
 from gradlint.evaluation.scopes import Scope
 from gradlint.evaluation.targets import bind
+from gradlint.frameworks.modules import all_parameters
 from gradlint.network import Event, EventKind, Origin
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class _Marked:
 
     def close(self, iterations: int | None) -> None:
         if len(self.events) > self.start:
-            creates = any(item.by_source for item in self.interpreter.record.created[self.created :])
+            made = self.interpreter.record.created[self.created :]
+            creates = any(all_parameters(item.instance) for item in made)
             details = {"iterations": iterations, "creates": creates}
             self.events.insert(self.start, Event(EventKind.LOOP_START, self.origin, details=details))
             self.events.append(Event(EventKind.LOOP_END, self.origin, details=details))

@@ -56,7 +56,8 @@ class Event:
     `conditional` is true when it happens under a condition that is not known (gradient accumulation).
     ESCAPE means that a network, an optimizer or parameters were handed to code that is not analysed, which may do
     anything with them. `details` holds what is special to a kind: BACKWARD `scaled`, `retain_graph`; CLIP `method` ("norm",
-    "value", "manual"), `limit`; STEP `scaled`; FORWARD `grad` (false under no_grad).
+    "value", "manual"), `limit`, `parameters` (None where not known); ZERO_GRAD `parameters`; STEP `scaled`; FORWARD
+    `grad` (false under no_grad); LOOP_START `iterations` (None where not known), `creates` (a network is made in it).
     """
 
     kind: EventKind

@@ -235,7 +235,7 @@ def _requires_grad_(ctx: Context, self: Instance, requires_grad: Value = True) -
 
 
 def _zero_grad(ctx: Context, self: Instance, set_to_none: Value = True) -> None:
-    ctx.event(EventKind.ZERO_GRAD, module=self)
+    ctx.event(EventKind.ZERO_GRAD, parameters=tuple(modules.all_parameters(self)))
 
 
 def _cast(dtype: str) -> Callable[..., Value]:

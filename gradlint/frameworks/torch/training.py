@@ -11,7 +11,7 @@ from gradlint.frameworks.nodes import constant, number
 from gradlint.frameworks.registry import framework_class
 from gradlint.frameworks.torch import data, modes, wrappers
 from gradlint.frameworks.torch.functions.tables import tensor
-from gradlint.network import EventKind, Kind, Optimizer
+from gradlint.network import EventKind, Kind, Optimizer, Parameter
 
 NAMES: dict[str, Value] = {**data.NAMES, **modes.NAMES, **wrappers.NAMES}
 METHODS: dict[str, Native] = {}
@@ -78,12 +78,19 @@ def _autograd_grad(
 def _clip_norm(
     ctx: Context, parameters: Value, max_norm: Value, norm_type: Value = 2.0, *args: Value, **kwargs: Value
 ) -> Value:
-    ctx.event(EventKind.CLIP, method="norm", limit=number(max_norm))
+    ctx.event(EventKind.CLIP, method="norm", limit=number(max_norm), parameters=_clipped(ctx, parameters))
     return constant(ctx, ())
 
 
 def _clip_value(ctx: Context, parameters: Value, clip_value: Value, foreach: Value = None) -> None:
-    ctx.event(EventKind.CLIP, method="value", limit=number(clip_value))
+    ctx.event(EventKind.CLIP, method="value", limit=number(clip_value), parameters=_clipped(ctx, parameters))
+
+
+def _clipped(ctx: Context, given: Value) -> tuple[Parameter, ...] | None:
+    """The parameters whose gradients are clipped; None when one of them is not known."""
+    tensors = [given] if isinstance(given, Tensor) else ctx.iterate(given)
+    known = [tensor.parameter for tensor in tensors if isinstance(tensor, Tensor) and tensor.parameter is not None]
+    return tuple(known) if len(known) == len(tensors) else None
 
 
 def _total_norm(ctx: Context, tensors: Value, *args: Value, **kwargs: Value) -> Value:

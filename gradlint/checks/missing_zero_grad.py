@@ -1,0 +1,38 @@
+"""Gradients that add up over all iterations of a training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradlint.checks._order import concerns, parameters_of, repeats, steps
+from gradlint.findings import Remedy
+from gradlint.network import EventKind, TrainingLoop
+from gradlint.subjects import Aside, Problem, TrainingSubject
+
+
+def check_training(subject: TrainingSubject) -> Iterator[Problem]:
+    """Look for steps whose gradients nothing in the loop ever sets back to zero."""
+    loop = subject.loop
+    if not loop.complete:
+        return
+    for optimizer, step in steps(loop):
+        held = parameters_of(step)
+        passes = [event for event in loop.events_of(EventKind.BACKWARD) if concerns(event, held)]
+        if not passes or not repeats(loop, passes[-1]) or not repeats(loop, step) or _zeroed(loop, held):
+            continue
+        name = "optimizer" if optimizer is not None else "model"
+        where = passes[-1].origin
+        if where is not None:
+            yield Problem(
+                "the gradients of all iterations add up: nothing in this loop sets them back to zero, so that step k "
+                "uses the sum of k gradients",
+                where,
+                label="adds to the gradients of the iterations before",
+                remedies=(Remedy(f"{name}.zero_grad() in each iteration, before this"),),
+                related=(Aside(step.origin, "this step uses the sum"),) if step.origin is not None else (),
+                network=subject.networks[0].network.name if len(subject.networks) == 1 else "",
+            )
+
+
+def _zeroed(loop: TrainingLoop, held: frozenset[int] | None) -> bool:
+    return any(concerns(event, held) for event in loop.events_of(EventKind.ZERO_GRAD))
