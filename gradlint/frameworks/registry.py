@@ -18,6 +18,7 @@ _TABLES = {
     "einops": "gradlint.frameworks.einops",
     "lightning": "gradlint.frameworks.lightning",
     "pytorch_lightning": "gradlint.frameworks.lightning",
+    "lightning_fabric": "gradlint.frameworks.lightning",
 }
 
 

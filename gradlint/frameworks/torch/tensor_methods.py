@@ -312,8 +312,9 @@ def _device(ctx: Context, self: Instance, type: Value = "cpu", index: Value = No
     self.attrs["type"], self.attrs["index"] = kind, index
 
 
-_CPU = framework_class("torch.device", (), {"__init__": _device})
-_DEVICE = Instance(_CPU, {"type": "cpu", "index": None})
+DEVICE = framework_class("torch.device", (), {"__init__": _device})
+CPU = Instance(DEVICE, {"type": "cpu", "index": None})
+"""The device on which every tensor is taken to be."""
 
 
 def _dtype(ctx: Context, self: Tensor) -> Value:
@@ -339,7 +340,7 @@ def _part_of_complex(ctx: Context, self: Tensor) -> Value:
 ATTRIBUTES: dict[str, Callable[..., Value]] = {
     "ndim": _rank,
     "dtype": _dtype,
-    "device": _answer(_DEVICE),
+    "device": _answer(CPU),
     "T": views.reversed_axes,
     "mT": views.matrix_transpose,
     "H": views.reversed_axes,
@@ -381,6 +382,6 @@ TENSOR.namespace["__new__"] = Native("torch.Tensor", lambda ctx, cls, *args, **k
 NAMES: dict[str, Value] = {
     "Tensor": TENSOR,
     "FloatTensor": TENSOR,
-    "device": _CPU,
+    "device": DEVICE,
     **casts.TABLE.names,
 }
