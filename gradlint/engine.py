@@ -10,12 +10,12 @@ from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 
-from gradlint.catalogue import Catalogue, CatalogueError, Rule, load_catalogue
+from gradlint.catalogue import Catalogue, CatalogueError, Rule, SourceCheck, load_catalogue
 from gradlint.config import ConfigError, Settings
-from gradlint.findings import Finding
-from gradlint.results import Failure, FileResult, Report, Suppressor, deduplicate
+from gradlint.findings import Finding, Span
+from gradlint.results import Failure, FileResult, Guard, Report, Suppressor, deduplicate
 from gradlint.sources import Discovery, Found
-from gradlint.subjects import SourceSubject
+from gradlint.subjects import Problem, SourceSubject
 
 FILES_PER_PROCESS = 32
 """Fewer files than this do not pay for the start of another process."""
@@ -149,10 +149,14 @@ def _report(plan: Plan, results: Sequence[FileResult]) -> Report:
 
     merged = deduplicate(finding for result in results for finding in result.findings)
     findings = [finding for finding in merged if wanted(finding) and suppressor.keep(finding)]
+    failures: list[Failure] = []
     for result in results:
-        uses = () if result.unreadable else suppressor.uses(result, partial(looked_for, result.name))
+        judged = result.unreadable is None and not result.failures
+        uses = suppressor.uses(result, partial(looked_for, result.name)) if judged else ()
+        guard = Guard(result.name)
         subject = SourceSubject(result.name, result.unreadable, uses)
-        findings += [f for f in _source_findings(plan.rules, subject) if wanted(f) and suppressor.keep(f)]
+        findings += [f for f in _source_findings(plan.rules, subject, guard) if wanted(f) and suppressor.keep(f)]
+        failures += (*result.failures, *guard.failures)
     severities = {rule.code: severity for name, severity in settings.severity for rule in plan.catalogue.matching(name)}
     findings = [replace(f, severity=severities.get(f.code, f.severity)) for f in findings]
     shown = [
@@ -167,15 +171,16 @@ def _report(plan: Plan, results: Sequence[FileResult]) -> Report:
         networks=sum(result.networks for result in results),
         unresolved=sum(result.unresolved for result in results),
         suppressed=suppressor.count,
-        failures=tuple(failure for result in results for failure in result.failures),
+        failures=tuple(failures),
         notes=tuple(note for result in results for note in result.notes),
     )
 
 
-def _source_findings(rules: Iterable[Rule], subject: SourceSubject) -> Iterator[Finding]:
+def _source_findings(rules: Iterable[Rule], subject: SourceSubject, guard: Guard) -> Iterator[Finding]:
     for rule in rules:
-        for problem in rule.checks.source(subject) if rule.checks.source else ():
-            assert not hasattr(problem.where, "chain")
+        check = rule.checks.source
+        for problem in guard(_problems, check, subject) or () if check is not None else ():
+            assert isinstance(problem.where, Span), "a check of a source has no syntax to point at"
             yield Finding(
                 code=rule.code,
                 name=rule.name,
@@ -186,3 +191,7 @@ def _source_findings(rules: Iterable[Rule], subject: SourceSubject) -> Iterator[
                 label=problem.label,
                 remedies=problem.remedies,
             )
+
+
+def _problems(check: SourceCheck, subject: SourceSubject) -> tuple[Problem, ...]:
+    return tuple(check(subject))

@@ -3,54 +3,27 @@
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
-from gradlint.catalogue import Catalogue, CatalogueError, Rule
+from gradlint.catalogue import Catalogue, Rule
 from gradlint.config import Settings
 from gradlint.evaluation.driver import Evaluation, Evaluator
 from gradlint.findings import Finding, Related, Span
 from gradlint.network import Origin
 from gradlint.propagation import Settings as Bounds
-from gradlint.results import Failure, FileResult, PlacedSuppression
+from gradlint.results import Failure, FileResult, Guard, PlacedSuppression
 from gradlint.sources import Found, Scope, SourceError, SourceFile, SourceLoader
 from gradlint.sources.parsing import syntax_error
 from gradlint.stack import on_deep_stack
 from gradlint.subjects import NetworkSubject, Place, Problem, TrainingSubject, Unreadable
 
-P = ParamSpec("P")
 S = TypeVar("S")
-T = TypeVar("T")
 
 MAXIMUM_HELD_BYTES = 4 * 1024 * 1024
 """Source whose trees and values are held for other files that import it; each byte takes some hundred of memory."""
-
-
-class _Guard:
-    """Calls functions for a file; where one fails, which is gradlint's own fault, the failure is noted.
-
-    A mistake in one stage, rule or network must cost only what depends on it, never the other findings.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.failures: list[Failure] = []
-
-    def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-        """What `function` returns, or None where it fails."""
-        try:
-            return function(*args, **kwargs)
-        except CatalogueError:
-            raise
-        except Exception as error:
-            text = str(error).split("\n")[0]
-            message = f"{self.name}: internal error: {type(error).__name__}{': ' if text else ''}{text}"
-            if not any(failure.message == message for failure in self.failures):
-                self.failures.append(Failure(message, traceback.format_exc(limit=-12)))
-            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +80,11 @@ class Linter:
         if not source.may_matter:
             return _glance(source, found.named)
         self.loader.add(source)
-        guard = _Guard(found.name)
+        guard = Guard(found.name)
         result = guard(on_deep_stack, lambda: self._lint(source, guard))
         return replace(result or FileResult(found.name), failures=tuple(guard.failures))
 
-    def _lint(self, source: SourceFile, guard: _Guard) -> FileResult:
+    def _lint(self, source: SourceFile, guard: Guard) -> FileResult:
         try:
             source.module  # noqa: B018 - parses, and raises if that fails
         except SourceError as error:
@@ -127,7 +100,7 @@ class Linter:
             notes=tuple(f"{source.name}: {note}" for note in evaluation.notes),
         )
 
-    def _findings(self, source: SourceFile, evaluation: Evaluation, guard: _Guard) -> Iterator[Finding]:
+    def _findings(self, source: SourceFile, evaluation: Evaluation, guard: Guard) -> Iterator[Finding]:
         by_network: dict[int, list[_Raised]] = {}
         raised = list(self._check(source, evaluation, guard))
         for item in raised:
@@ -141,7 +114,7 @@ class Linter:
                 if finding is not None:
                     yield finding
 
-    def _check(self, source: SourceFile, evaluation: Evaluation, guard: _Guard) -> Iterator[_Raised]:
+    def _check(self, source: SourceFile, evaluation: Evaluation, guard: Guard) -> Iterator[_Raised]:
         """Everything that the rules have to say about the networks and training loops of a file."""
         subjects: dict[int, NetworkSubject] = {}
         for network in (*evaluation.networks, *(network for loop in evaluation.loops for network in loop.networks)):

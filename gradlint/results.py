@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
-from gradlint.catalogue import Catalogue, Rule
+from gradlint.catalogue import Catalogue, CatalogueError, Rule
 from gradlint.config import Settings
 from gradlint.findings import Finding, Span
 from gradlint.subjects import SuppressionUse, Unreadable
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +22,30 @@ class Failure:
 
     message: str
     details: str = ""
+
+
+class Guard:
+    """Calls functions for a file; where one fails, which is gradlint's own fault, the failure is noted.
+
+    A mistake in one stage, rule or network must cost only what depends on it, never the other findings.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.failures: list[Failure] = []
+
+    def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """What `function` returns, or None where it fails."""
+        try:
+            return function(*args, **kwargs)
+        except CatalogueError:
+            raise
+        except Exception as error:
+            text = str(error).split("\n")[0]
+            message = f"{self.name}: internal error: {type(error).__name__}{': ' if text else ''}{text}"
+            if not any(failure.message == message for failure in self.failures):
+                self.failures.append(Failure(message, traceback.format_exc(limit=-12)))
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +112,10 @@ class Report:
 
 
 def deduplicate(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """One finding for each rule, place and network: the gravest and surest of those that there are."""
-    best: dict[tuple[str, Span, str], Finding] = {}
+    """One finding for each rule and place, of all networks that it is found in: the gravest, surest, worst."""
+    best: dict[tuple[str, Span], Finding] = {}
     for finding in findings:
-        key = (finding.code, finding.span, finding.network)
+        key = (finding.code, finding.span)
         other = best.get(key)
         if other is None or _weight(finding) > _weight(other):
             best[key] = finding

@@ -78,7 +78,7 @@ class NetworkSubject:
         """The changes that bring the network within bounds, best first."""
         from gradlint.propagation import remedies
 
-        return remedies(self.network, self.profile)
+        return tuple(result.remedy for result in remedies(self.network, self.profile, self.bounds))
 
 
 @dataclass(frozen=True, slots=True)
