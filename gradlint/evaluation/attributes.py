@@ -191,6 +191,8 @@ def _of_super(interpreter: Interpreter, value: Super, name: str) -> Value:
         return Native(name, lambda context, *args, **kwargs: None)
     if name == "__new__":
         return Native(name, lambda context, target, *args, **kwargs: Instance(target, origin=context.origin()))
+    if name == "__getattr__":
+        return Native(name, lambda context, key: context.fail("AttributeError", str(key)))
     if name == "__getattribute__":
         return Native(name, lambda context, key: context.getattr(receiver, key))
     if isinstance(receiver, Instance) and receiver.payload is not None:

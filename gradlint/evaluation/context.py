@@ -78,6 +78,9 @@ class Context(Protocol):
     def modified(self, value: Value) -> None:
         """To be called before a native function changes a list, dict, set or instance in place."""
 
+    def uncertain_length(self) -> None:
+        """Note that the number of layers of something that was built is not known."""
+
     def fail(self, type_name: str, message: str = "") -> NoReturn:
         """Raise, as the analysed program would."""
 

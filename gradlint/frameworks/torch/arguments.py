@@ -17,6 +17,24 @@ def as_int(value: Value) -> int | None:
     return None
 
 
+_MOST_LAYERS = 1000
+
+
+def known_count(value: Value) -> int | None:
+    """`value` as a number of layers, or None when it is not known or only assumed."""
+    number = as_int(value)
+    return None if number is None or type(number) is Assumed or number > _MOST_LAYERS else number
+
+
+def as_count(ctx: Context, value: Value) -> int:
+    """`value` as a number of layers; where that is not known, one stands for all of them, and it is noted."""
+    number = known_count(value)
+    if number is None:
+        ctx.uncertain_length()
+        return 1
+    return number
+
+
 def as_number(value: Value) -> float | None:
     """`value` as a number, or None when it is not known."""
     if isinstance(value, (int, float)):

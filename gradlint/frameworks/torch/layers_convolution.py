@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from gradlint.evaluation.context import Context
 from gradlint.evaluation.errors import ShapeMismatch
-from gradlint.evaluation.values import Instance, Tensor, Value
+from gradlint.evaluation.values import Instance, Native, Tensor, Value
 from gradlint.frameworks import shapes
 from gradlint.frameworks.torch.arguments import as_bool, as_shape, input_tensor, is_assumed
 from gradlint.frameworks.torch.distributions import uniform_default
@@ -245,3 +245,21 @@ for _dims in (1, 2, 3):
             {"__init__": _init(_dims), "forward": _forward(_dims, f"torch.nn.{_name}")},
             base=f"torch.nn.{_base}",
         )
+
+
+# `torch.nn.modules.utils`, which layers derived from these use.
+
+
+def _repeated(count: int) -> Callable[..., Value]:
+    def repeated(ctx: Context, x: Value) -> Value:
+        return tuple(x) if isinstance(x, (tuple, list)) else (x,) * count
+
+    return repeated
+
+
+for _name, _count in (("_single", 1), ("_pair", 2), ("_triple", 3), ("_quadruple", 4)):
+    NAMES[f"nn.modules.utils.{_name}"] = Native(f"torch.nn.modules.utils.{_name}", _repeated(_count))
+NAMES["nn.modules.utils._ntuple"] = Native(
+    "torch.nn.modules.utils._ntuple",
+    lambda ctx, n, name="parse": Native(str(name), _repeated(n if isinstance(n, int) else 1)),
+)

@@ -9,7 +9,16 @@ from gradlint.evaluation.context import Context
 from gradlint.evaluation.errors import ShapeMismatch
 from gradlint.evaluation.values import Instance, Tensor, Value
 from gradlint.frameworks import shapes
-from gradlint.frameworks.torch.arguments import as_bool, as_int, as_number, as_shape, input_tensor, is_assumed
+from gradlint.frameworks.torch.arguments import (
+    as_bool,
+    as_count,
+    as_int,
+    as_number,
+    as_shape,
+    input_tensor,
+    is_assumed,
+    known_count,
+)
 from gradlint.frameworks.torch.distributions import uniform_default
 from gradlint.frameworks.torch.layers import add_parameters, layer_class, parameters_of, reset_parameters
 from gradlint.frameworks.torch.packing import PACKED, packed
@@ -19,8 +28,6 @@ NAMES: dict[str, Value] = {}
 
 # Cell -> (number of gates, their order in the weights).
 _CELLS = {"rnn": (1, ""), "lstm": (4, "ifgo"), "gru": (3, "rzn")}
-
-_MOST_LAYERS = 1000
 
 
 def _parameter_names(layers: int, bidirectional: bool, bias: bool, projected: bool) -> list[tuple[str, int, str, bool]]:
@@ -39,10 +46,7 @@ def _parameter_names(layers: int, bidirectional: bool, bias: bool, projected: bo
 def _create(ctx: Context, layer: Instance, cell: str, dtype: Value) -> None:
     attrs = layer.attrs
     size, hidden, projection = attrs["input_size"], attrs["hidden_size"], attrs["proj_size"]
-    layers = as_int(attrs["num_layers"])
-    if layers is None or layers > _MOST_LAYERS:
-        layer.hidden["unknown_layers"] = True
-        layers = 1
+    layers = as_count(ctx, attrs["num_layers"])
     bidirectional = as_bool(ctx, attrs["bidirectional"], False)
     bias = as_bool(ctx, attrs["bias"], True)
     projected = isinstance(projection, int) and projection > 0
@@ -123,7 +127,7 @@ def _forward(cell: str, class_name: str) -> Callable[..., Value]:
         batch_first = as_bool(ctx, x.attributes.get(PACKED, attrs["batch_first"]), False)
         bidirectional = as_bool(ctx, attrs["bidirectional"], False)
         projection, hidden = as_int(attrs["proj_size"]), as_int(attrs["hidden_size"])
-        layers = None if self.hidden.get("unknown_layers") else as_int(attrs["num_layers"])
+        layers = known_count(attrs["num_layers"])
         output = projection or hidden
         width = None if output is None else output * (2 if bidirectional else 1)
         shape = _sequence_shape(x.shape, attrs["input_size"])

@@ -10,15 +10,13 @@ from gradlint.evaluation.copying import copied
 from gradlint.evaluation.values import Instance, Native, StaticMethod, Value
 from gradlint.frameworks import modules, resolve
 from gradlint.frameworks.operators import add
-from gradlint.frameworks.torch.arguments import as_bool, as_int, input_tensor
+from gradlint.frameworks.torch.arguments import as_bool, as_count, as_int, input_tensor
 from gradlint.frameworks.torch.attention import CAUSAL, is_causal_mask
 from gradlint.frameworks.torch.distributions import fans, xavier_default
 from gradlint.frameworks.torch.layers import layer_class
 from gradlint.network import Kind, Parameter
 
 NAMES: dict[str, Value] = {}
-
-_MOST_LAYERS = 1000
 
 
 def _make(ctx: Context, name: str, *args: Value, **kwargs: Value) -> Value:
@@ -196,9 +194,8 @@ layer_class(
 
 def clones(ctx: Any, layer: Value, count: Value) -> Value:
     """A ModuleList of deep copies; where their number is not known, of one."""
-    number = as_int(count)
-    known = range(min(number, _MOST_LAYERS)) if number is not None else range(1)
-    return _make(ctx, "ModuleList", [copied(ctx, layer, deep=True) for _ in known])
+    number = as_count(ctx, count)
+    return _make(ctx, "ModuleList", [copied(ctx, layer, deep=True) for _ in range(number)])
 
 
 def _stack_init(ctx: Context, self: Instance, layer: Value, num_layers: Value, norm: Value) -> None:

@@ -12,7 +12,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Case:
-    """`torch.nn.<name>(*args, **kwargs)` called on inputs of these shapes; `indices` > 0 makes inputs integers below."""
+    """`torch.nn.<name>(*args, **kwargs)` called on inputs of these shapes; `indices` > 0: integers below that."""
 
     name: str
     args: tuple[Any, ...]
@@ -94,14 +94,36 @@ NORMALIZATIONS = [
     case("LocalResponseNorm", 3, k=2.0, on=IMAGE),
 ]
 
+_PLAIN = [
+    "ReLU",
+    "ReLU6",
+    "LeakyReLU",
+    "RReLU",
+    "Hardtanh",
+    "ELU",
+    "CELU",
+    "SELU",
+    "GELU",
+    "SiLU",
+    "Mish",
+    "Hardswish",
+    "Hardsigmoid",
+    "Sigmoid",
+    "LogSigmoid",
+    "Tanh",
+    "Softsign",
+    "Softplus",
+    "Tanhshrink",
+    "Softshrink",
+    "Hardshrink",
+    "PReLU",
+    "GLU",
+    "Softmax",
+    "LogSoftmax",
+    "Softmin",
+]
 ACTIVATIONS = [
-    *(
-        case(name, on=(2, 6))
-        for name in (
-            "ReLU ReLU6 LeakyReLU RReLU Hardtanh ELU CELU SELU GELU SiLU Mish Hardswish Hardsigmoid Sigmoid LogSigmoid "
-            "Tanh Softsign Softplus Tanhshrink Softshrink Hardshrink PReLU GLU Softmax LogSoftmax Softmin"
-        ).split()
-    ),
+    *(case(name, on=(2, 6)) for name in _PLAIN),
     case("ReLU", inplace=True, on=(2, 6)),
     case("LeakyReLU", 0.2, True, on=(2, 6)),
     case("ELU", alpha=0.5, on=(2, 6)),

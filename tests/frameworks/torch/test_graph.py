@@ -276,3 +276,19 @@ def test_leaf_layers_run_in_the_order_that_hooks_see(name: str) -> None:
     paths = {id(layer): path for path, layer in modules.named_modules(evaluated["net"])}
     nodes = topological((evaluated["out"].node,))
     assert [paths[id(node.layer)] for node in nodes if node.layer is not None] == seen
+
+
+def test_an_unknown_number_of_layers_is_noted(tables: Tables) -> None:
+    unknown = tables.context.unknown("a test")
+    node = tables.call(tables.make("nn.LSTM", 4, 5, unknown), tables.input(7, 3, 4))[0].node
+    assert node.get("num_layers") is None
+    assert tables.context.depth_flag
+    layer = tables.make("nn.TransformerEncoderLayer", 8, 2, 16)
+    assert len(modules.children(tables.make("nn.TransformerEncoder", layer, unknown).attrs["layers"])) == 1
+
+
+def test_unpooling_takes_the_places_that_pooling_gives(tables: Tables) -> None:
+    pooled, indices = tables.call(tables.make("nn.MaxPool2d", 2, return_indices=True), tables.input(1, 3, 8, 8))
+    unpool = tables.make("nn.MaxUnpool2d", 2)
+    assert tables.call(unpool, pooled, indices).shape == (1, 3, 8, 8)
+    assert tables.call(unpool, pooled, indices, output_size=(1, 3, 9, 9)).shape == (1, 3, 9, 9)

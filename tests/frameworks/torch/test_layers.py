@@ -140,7 +140,7 @@ def test_arguments_that_torch_refuses_raise(name: str, args: tuple[Any, ...], er
 def test_unknown_arguments_and_inputs_are_no_error(case: Case, tables: Tables) -> None:
     unknown = tables.context.unknown("a test")
     args = tuple(unknown if isinstance(value, (int, float, tuple, list)) else value for value in case.args)
-    kwargs = {key: unknown for key in case.kwargs}
+    kwargs = dict.fromkeys(case.kwargs, unknown)
     layer = tables.make(f"nn.{case.name}", *args, **kwargs)
     result = tables.call(layer, *[unknown for _ in case.inputs])
     nodes = {node.kind for node in (tensor.node for tensor in _tensors(result))}

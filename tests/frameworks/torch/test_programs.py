@@ -248,7 +248,8 @@ PROGRAMS = {
         ]
     """,
     "isinstance along the hierarchy": """
-        layers = [nn.Conv2d(1, 1, 1), nn.BatchNorm1d(2), nn.ConvTranspose2d(1, 1, 1), nn.LSTM(1, 1), nn.InstanceNorm2d(1)]
+        layers = [nn.Conv2d(1, 1, 1), nn.BatchNorm1d(2), nn.ConvTranspose2d(1, 1, 1), nn.LSTM(1, 1)]
+        layers.append(nn.InstanceNorm2d(1))
         kinds = [
             nn.Module, nn.Conv2d, nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm, nn.RNNBase,
             nn.modules.instancenorm._InstanceNorm, nn.Sequential,
@@ -323,6 +324,28 @@ PROGRAMS = {
         from torch.utils.checkpoint import checkpoint
         result = [tuple(checkpoint(net, torch.zeros(1, 2), use_reentrant=False).shape), helper(1)]
     """,
+    "a fallback to a wrapped module": """
+        class Wrapper(nn.Module):
+            def __init__(self, module):
+                super().__init__()
+                self.module = module
+            def __getattr__(self, name):
+                try:
+                    return super().__getattr__(name)
+                except AttributeError:
+                    return getattr(self.module, name)
+        wrapper = Wrapper(Block())
+        result = [type(wrapper.first).__name__, hasattr(wrapper, "missing"), shapes(wrapper)]
+    """,
+    "attributes set by an overridden method": """
+        class Watched(nn.Module):
+            def __setattr__(self, name, value):
+                super().__setattr__(name, value)
+        watched = Watched()
+        watched.layer = nn.Linear(2, 2)
+        watched.width = 3
+        result = [shapes(watched), watched.width]
+    """,
     "parallel wrappers": """
         net = nn.DataParallel(Block())
         result = [shapes(net), type(net.module).__name__, tuple(net(torch.zeros(2, 4)).shape)]
@@ -371,7 +394,8 @@ PROGRAMS = {
             def __init__(self, depth=3):
                 super().__init__()
                 self.embed = nn.Embedding(100, 16, padding_idx=0)
-                self.blocks = nn.ModuleList(nn.TransformerEncoderLayer(16, 4, 32, batch_first=True) for _ in range(depth))
+                layers = (nn.TransformerEncoderLayer(16, 4, 32, batch_first=True) for _ in range(depth))
+                self.blocks = nn.ModuleList(layers)
                 self.norm = nn.LayerNorm(16)
                 self.rnn = nn.GRU(16, 8, batch_first=True, bidirectional=True)
                 self.conv = nn.Conv1d(16, 8, 3, padding="same")
