@@ -62,7 +62,7 @@ def listed(names: Sequence[str]) -> str:
 def layer_name(node: Node, network: Network) -> str:
     """A weighted layer by its name and its place among the weighted layers: "`dense` (layer 1)"."""
     place = next((index for index, other in enumerate(network.weighted, 1) if other is node), None)
-    name = f"`{node.name}`" if node.name else node.class_name.rpartition(".")[2] or str(node.kind)
+    name = f"`{node.name or node.class_name.rpartition('.')[2] or node.kind}`"
     return f"{name} (layer {place})" if place is not None else name
 
 

@@ -212,7 +212,10 @@ def shifted(
 
 
 def added(ctx: Context, x: Tensor, y: Tensor, coefficient: float = 1.0, class_name: str = "") -> Tensor:
-    """`x + coefficient * y` for tensors."""
+    """`x + coefficient * y` for tensors; a bias that is added to a linear layer becomes part of it."""
+    fused = coefficient == 1 and (_biased(ctx, x, y, class_name) or _biased(ctx, y, x, class_name))
+    if fused:
+        return fused
     result = elementwise(
         ctx,
         Kind.ADD,
@@ -225,6 +228,26 @@ def added(ctx: Context, x: Tensor, y: Tensor, coefficient: float = 1.0, class_na
     if ours is not None and theirs is not None:
         result.attributes[DISTRIBUTION] = independent_sum(ours, theirs, coefficient)
     return result
+
+
+def _biased(ctx: Context, x: Tensor, bias: Tensor, class_name: str) -> Tensor | None:
+    """The linear layer that `x` came out of, with `bias` for its bias; None where it is anything else."""
+    node, parameter = x.node, bias.parameter
+    if node.kind is not Kind.LINEAR or parameter is None or bias.partial or bias.node.kind is not Kind.PARAMETER:
+        return None
+    if bias.shape is None or math.prod(bias.shape) != bias.shape[-1] or bias.shape[-1] != node.get("out_features"):
+        return None
+    if "bias" in node.parameters or len(bias.shape) > len(x.shape or ()):
+        return None
+    return ctx.emit(
+        Kind.LINEAR,
+        [Tensor(operand) for operand in node.inputs],
+        x.shape,
+        attributes=node.attributes,
+        parameters={**node.parameters, "bias": parameter},
+        class_name=node.class_name or class_name,
+        dtype=x.dtype,
+    )
 
 
 def independent_sum(first: Distribution, second: Distribution, coefficient: float = 1.0) -> Distribution:
