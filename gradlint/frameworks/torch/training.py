@@ -172,7 +172,7 @@ _SCALER = framework_class(
         "load_state_dict": lambda ctx, self, state_dict: None,
     },
 )
-for _home in ("amp.", "cuda.amp.", "amp.grad_scaler.", "cuda.amp.grad_scaler.", "cpu.amp."):
+for _home in ("", "amp.", "cuda.amp.", "amp.grad_scaler.", "cuda.amp.grad_scaler.", "cpu.amp."):
     NAMES[f"{_home}GradScaler"] = _SCALER
 NAMES["distributed.fsdp.sharded_grad_scaler.ShardedGradScaler"] = _SCALER
 
