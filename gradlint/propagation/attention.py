@@ -13,6 +13,8 @@ from gradlint.propagation.moments import moments
 from gradlint.propagation.signal import Gradient, Signal
 
 _SIGMOID: Key = ("sigmoid", ())
+# What is left of a squared norm where theory leaves nothing: a softmax in which one logit wins for certain.
+_LEAST = 1e-12
 
 
 def participation(count: float, spread: float) -> float:
@@ -67,12 +69,14 @@ def _softmax_back(node: Node, signal: Signal, gradient: Gradient) -> Gradient:
     count, spread, along_units = _logits(node, signal)
     share = participation(count, spread)
     uniform = gradient.units if along_units else gradient.positions
-    return gradient.times(share * (1.0 - share) / count * max(1.0 - uniform, 1e-12))
+    moved = gradient.times(max(share * (1.0 - share), _LEAST) / count * max(1.0 - uniform, _LEAST))
+    return moved._replace(work=math.sqrt(spread))
 
 
 def _log_softmax_back(node: Node, signal: Signal, gradient: Gradient) -> Gradient:
     count, spread, _ = _logits(node, signal)
-    return gradient.times(max(1.0 + participation(count, spread) - 2.0 / count, 1e-12))
+    moved = gradient.times(max(1.0 + participation(count, spread) - 2.0 / count, _LEAST))
+    return moved._replace(work=math.sqrt(spread))
 
 
 def glu(node: Node, signal: Signal) -> Signal:
