@@ -128,7 +128,7 @@ def affine(distribution: Distribution, factor: float, shift: float = 0.0) -> Dis
 def _carry(source: Tensor, result: Tensor, factor: float = 1.0, shift: float = 0.0) -> Tensor:
     """Let `result` keep the distribution of `source`, scaled and shifted."""
     distribution = distribution_of(source)
-    if distribution is not None and source.parameter is None:
+    if distribution is not None:
         result.attributes[DISTRIBUTION] = affine(distribution, factor, shift)
     return result
 

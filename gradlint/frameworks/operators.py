@@ -88,6 +88,8 @@ def divide(ctx: Context, x: Value, y: Value, class_name: str = "") -> Value:
         result.values = folded(lambda a: a / divisor, x)
         return result
     inverse = activation(ctx, ctx.as_tensor(y), "reciprocal", class_name, lambda a: 1 / a)
+    if _scalar(x) == 1:
+        return inverse
     return multiply(ctx, x, inverse, class_name)
 
 
