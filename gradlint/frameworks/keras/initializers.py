@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gradlint.evaluation.context import Context
@@ -19,6 +19,9 @@ from gradlint.network.parameters import Family
 
 TRUNCATION = 0.87962566103423978
 """Standard deviation of a standard normal truncated at two standard deviations."""
+
+FanAxes = tuple[Sequence[int], Sequence[int]]
+"""The axes of a weight that count as inputs and those that count as outputs."""
 
 Draw = Callable[[Mapping[str, Value], Shape], Distribution | None]
 
@@ -100,7 +103,7 @@ _FAMILIES: Mapping[str, Family] = {
 
 def _chosen_fans(arguments: Mapping[str, Value], shape: Shape) -> tuple[float, float]:
     axes = arguments.get("input_axes"), arguments.get("output_axes")
-    if all(isinstance(chosen, (list, tuple)) and all(isinstance(a, int) for a in chosen) for chosen in axes):
+    if all(isinstance(chosen, (list, tuple, range)) and all(isinstance(a, int) for a in chosen) for chosen in axes):
         rank = len(shape)
         fan_in, fan_out = (math.prod(shape[a] for a in chosen or () if -rank <= a < rank) for chosen in axes)
         return fan_in, fan_out
@@ -207,15 +210,24 @@ def _draw(ctx: Context, self: Instance, shape: Value = None, dtype: Value = None
 
 
 def distribution(
-    ctx: Context, initializer: Value, shape: Shape | None, *, explicit: bool, origin: Origin | None = None
+    ctx: Context,
+    initializer: Value,
+    shape: Shape | None,
+    *,
+    explicit: bool,
+    origin: Origin | None = None,
+    axes: FanAxes | None = None,
 ) -> Distribution:
     """What `initializer` (string, class, object, function, configuration dict) draws for a weight of `shape`.
 
     `explicit` says that user code chose it, at `origin`; a Glorot default that it did not is of the scheme "keras".
+    `axes` are those of the fan-in and fan-out, where they are not the usual ones.
     """
     if isinstance(initializer, Instance) and initializer.origin is not None:
         origin = initializer.origin
     spec, arguments, text = _resolve(initializer)
+    if axes is not None and arguments.get("input_axes") is None:
+        arguments = {**arguments, "input_axes": axes[0], "output_axes": axes[1]}
     drawn: Distribution | None = None
     if spec is not None:
         drawn = spec.draw(arguments, shape if shape is not None else ())

@@ -157,7 +157,8 @@ def _wrap(ctx: Context, self: Instance, inner_optimizer: Value = None, *args: Va
 def _apply(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> None:
     """`apply_gradients(grads_and_vars)` and `apply(grads, trainable_variables)`: one step."""
     optimizer = self.hidden.get("optimizer")
-    held = tuple(tensor.parameter for tensor in tensors_in(*args) if tensor.parameter is not None)
+    pairs = ctx.iterate(args[0]) if args else []
+    held = tuple(tensor.parameter for tensor in tensors_in(pairs, *args[1:]) if tensor.parameter is not None)
     if isinstance(optimizer, Optimizer) and held:
         optimizer.parameters = held
     ctx.event(EventKind.STEP, optimizer=optimizer if isinstance(optimizer, Optimizer) else None, scaled=False)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gradlint.evaluation.context import Context
 from gradlint.evaluation.values import Instance, Tensor, Value
 from gradlint.frameworks.keras.arguments import assumed, is_int
-from gradlint.frameworks.keras.initializers import distribution
+from gradlint.frameworks.keras.initializers import FanAxes, distribution
 from gradlint.frameworks.modules import named_modules, named_parameters, own_parameter_tensors
 from gradlint.network import Parameter, Shape
 
@@ -27,10 +27,12 @@ def weight(
     trainable: bool = True,
     explicit: bool | None = None,
     dtype: str = "float32",
+    axes: FanAxes | None = None,
 ) -> Tensor:
     """The weight `name` of a layer, made on first use; a shape that was not known then is filled in.
 
-    `explicit` says whether user code chose the initializer (default: whether it gave `{name}_initializer`).
+    `explicit` says whether user code chose the initializer (default: whether it gave `{name}_initializer`);
+    `axes` are those of the fan-in and fan-out where they are not the usual ones.
     """
     sizes: Shape | None = None
     if shape is not None and all(is_int(size) for size in shape):
@@ -43,11 +45,13 @@ def weight(
         if known.parameter.shape is None and sizes is not None:
             ctx.modified(known.parameter)
             known.parameter.shape = known.node.shape = sizes
-            known.parameter.distribution = distribution(ctx, initializer, sizes, explicit=explicit, origin=self.origin)
+            known.parameter.distribution = distribution(
+                ctx, initializer, sizes, explicit=explicit, origin=self.origin, axes=axes
+            )
         ctx.modified(self)
         self.attrs[name] = known
         return known
-    drawn = distribution(ctx, initializer, sizes, explicit=explicit, origin=self.origin)
+    drawn = distribution(ctx, initializer, sizes, explicit=explicit, origin=self.origin, axes=axes)
     enabled = trainable and self.hidden.get("trainable", True) is not False
     tensor = ctx.parameter(sizes, drawn, trainable=enabled, dtype=dtype, assumed=assumed(sizes))
     assert tensor.parameter is not None

@@ -35,7 +35,17 @@ def _projection(
         self.attrs[key] = made
     given = self.hidden.get("given", ())
     made.hidden["built"] = True
-    weight(ctx, made, "kernel", kernel, self.attrs.get("kernel_initializer"), explicit="kernel_initializer" in given)
+    rank = 0 if kernel is None else len(kernel)
+    split = 2 if name == "output" else 1
+    weight(
+        ctx,
+        made,
+        "kernel",
+        kernel,
+        self.attrs.get("kernel_initializer"),
+        explicit="kernel_initializer" in given,
+        axes=(range(split), range(split, rank)),
+    )
     if self.attrs.get("use_bias") is not False:
         weight(ctx, made, "bias", bias, self.attrs.get("bias_initializer"), explicit="bias_initializer" in given)
     else:

@@ -12,6 +12,7 @@ from gradlint.frameworks import nodes, shapes
 from gradlint.frameworks.einsum import as_linear, parse_equation
 from gradlint.frameworks.keras.activations import apply_activation
 from gradlint.frameworks.keras.arguments import integer, signature
+from gradlint.frameworks.keras.initializers import FanAxes
 from gradlint.frameworks.keras.layer import LayerSpec
 from gradlint.frameworks.keras.weights import parameters, weight
 from gradlint.network import Kind
@@ -109,13 +110,24 @@ def einsum_shapes(
     return kernel_shape, bias_shape, tuple(full)
 
 
+def kernel_axes(equation: Value) -> FanAxes | None:
+    """The axes of the kernel of an einsum that are summed over, and those that it brings into the result."""
+    if not isinstance(equation, str) or "," not in equation:
+        return None
+    left, _, result = equation.replace(" ", "").partition("->")
+    kernel = left.partition(",")[2]
+    produced = tuple(axis for axis, label in enumerate(kernel) if label in result)
+    return tuple(axis for axis in range(len(kernel)) if axis not in produced), produced
+
+
 def _einsum_build(ctx: Context, self: Instance, input_shape: Value = None) -> None:
     attrs = self.attrs
     known = einsum_shapes(attrs.get("equation"), self.hidden.get("output_size"), attrs.get("bias_axes"), input_shape)
     self.hidden["built"] = known is not None
     kernel, bias, full = known if known is not None else (None, None, None)
     self.attrs["full_output_shape"] = full
-    weight(ctx, self, "kernel", kernel, attrs.get("kernel_initializer"))
+    axes = kernel_axes(attrs.get("equation"))
+    weight(ctx, self, "kernel", kernel, attrs.get("kernel_initializer"), axes=axes)
     if attrs.get("bias_axes") is not None:
         weight(ctx, self, "bias", bias, attrs.get("bias_initializer"))
     else:
