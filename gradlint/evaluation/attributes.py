@@ -169,6 +169,10 @@ def _of_module(interpreter: Interpreter, value: ModuleValue, name: str) -> Value
     return interpreter.modules.star_symbol(value.scope, name)
 
 
+# What a base that is not analysed is taken to inherit from `object`.
+_OF_OBJECT = frozenset({"__new__", "__setattr__", "__delattr__", "__getattribute__"})
+
+
 def _of_super(interpreter: Interpreter, value: Super, name: str) -> Value:
     receiver = value.receiver
     cls = receiver if isinstance(receiver, Class) else getattr(receiver, "cls", None)
@@ -183,7 +187,7 @@ def _of_super(interpreter: Interpreter, value: Super, name: str) -> Value:
                 if isinstance(attribute, Property):
                     return interpreter.call(attribute.getter, receiver)
                 return bind(attribute, receiver, cls)
-        else:
+        elif name not in _OF_OBJECT:
             return Native(name, lambda context, *args, **kwargs: context.unknown(f"{name}() of a base not analysed"))
     if name in ("__init__", "__setattr__", "__init_subclass__", "__post_init__", "__delattr__"):
         if name == "__setattr__":

@@ -27,7 +27,7 @@ from gradlint.evaluation.values import (
     Value,
     tensors_in,
 )
-from gradlint.network import EventKind, Origin
+from gradlint.network import EventKind, Optimizer, Origin
 
 if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
@@ -134,8 +134,12 @@ def _outermost_layer_call(
 
 
 def _unknown_result(interpreter: Interpreter, reason: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    if interpreter.record.events and any(map(_is_trained, (*args, *kwargs.values()))):
+    given = (*args, *kwargs.values())
+    if interpreter.record.events and any(map(_is_trained, given)):
         interpreter.event(EventKind.ESCAPE)
+    for value in given:
+        if isinstance(value, Instance) and isinstance(optimizer := value.hidden.get("optimizer"), Optimizer):
+            optimizer.shared = True
     tensors = tensors_in(*args, *kwargs.values())
     if tensors:
         return interpreter.opaque(reason, tensors)

@@ -60,7 +60,7 @@ class Context(Protocol):
     ) -> Tensor:
         """A new parameter as a tensor (its node is of kind PARAMETER)."""
 
-    def call(self, function: Value, *args: Value, **kwargs: Value) -> Value:
+    def call(self, function: Value, /, *args: Value, **kwargs: Value) -> Value:
         """Call any value of the analysed program."""
 
     def getattr(self, value: Value, name: str) -> Value:
@@ -84,7 +84,7 @@ class Context(Protocol):
     def fail(self, type_name: str, message: str = "") -> NoReturn:
         """Raise, as the analysed program would."""
 
-    def instantiate(self, cls: Class, *args: Value, **kwargs: Value) -> Value:
+    def instantiate(self, cls: Class, /, *args: Value, **kwargs: Value) -> Value:
         """A new object of `cls`."""
 
     def caller_arguments(self) -> dict[str, Value]:

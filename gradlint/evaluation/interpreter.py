@@ -214,11 +214,11 @@ class Interpreter:
 
     # Operations on values.
 
-    def call(self, function: Value, *args: Value, **kwargs: Value) -> Value:
+    def call(self, function: Value, /, *args: Value, **kwargs: Value) -> Value:
         """Call any value of the analysed program."""
         return calls.call(self, function, list(args), kwargs)
 
-    def instantiate(self, cls: Class, *args: Value, **kwargs: Value) -> Value:
+    def instantiate(self, cls: Class, /, *args: Value, **kwargs: Value) -> Value:
         """A new object of `cls`."""
         return calls.instantiate(self, cls, list(args), kwargs)
 

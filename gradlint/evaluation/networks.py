@@ -24,7 +24,7 @@ from gradlint.evaluation.values import (
     tensors_in,
     walk,
 )
-from gradlint.frameworks.modules import all_parameters, children, named_modules
+from gradlint.frameworks.modules import all_parameters, children, named_modules, own_parameters
 from gradlint.network import Framework, Kind, Network, Node, Unresolved, topological
 
 if TYPE_CHECKING:
@@ -301,7 +301,12 @@ _NEEDED = {Kind.CONVOLUTION: frozenset({"kernel_size", "stride", "dilation", "pa
 
 def _finish_nodes(instance: Instance, nodes: tuple[Node, ...]) -> None:
     """Give the nodes of layers the paths of their layers, and leave no value of the evaluator in any node."""
-    paths = {id(layer): path for path, layer in named_modules(instance)}
+    paths: dict[int, str] = {}
+    owners: dict[int, str] = {}
+    for path, layer in named_modules(instance):
+        paths[id(layer)] = path
+        for parameter in own_parameters(layer).values():
+            owners.setdefault(id(parameter), path)
     for node in nodes:
         needed = _NEEDED.get(node.kind, ())
         unknown = {
@@ -317,6 +322,9 @@ def _finish_nodes(instance: Instance, nodes: tuple[Node, ...]) -> None:
                 node.kind, node.attributes = Kind.OPAQUE, {"reason": f"{name} of {node.class_name}: {reason}"}
         if node.layer is not None:
             node.name = paths.get(id(node.layer), node.name)
+        elif node.parameters:
+            # A function that is called with the parameters of a layer: the layer's own doing.
+            node.name = owners.get(id(next(iter(node.parameters.values()))), node.name)
 
 
 def _unresolved(

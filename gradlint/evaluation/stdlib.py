@@ -108,7 +108,7 @@ def _reduce(context: Context, function: Value, iterable: Value, *initial: Value)
     return result
 
 
-def _partial(context: Context, cls: Class, function: Value, *args: Value, **kwargs: Value) -> Value:
+def _partial(context: Context, cls: Class, function: Value, /, *args: Value, **kwargs: Value) -> Value:
     if isinstance(function, Instance) and function.cls is PARTIAL:
         args = (*function.attrs["args"], *args)
         kwargs = {**function.attrs["keywords"], **kwargs}
@@ -116,7 +116,7 @@ def _partial(context: Context, cls: Class, function: Value, *args: Value, **kwar
     return Instance(cls, {"func": function, "args": args, "keywords": kwargs}, origin=context.origin())
 
 
-def _call_partial(context: Context, self: Instance, *args: Value, **kwargs: Value) -> Value:
+def _call_partial(context: Context, self: Instance, /, *args: Value, **kwargs: Value) -> Value:
     return context.call(self.attrs["func"], *self.attrs["args"], *args, **{**self.attrs["keywords"], **kwargs})
 
 

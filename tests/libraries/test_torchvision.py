@@ -26,7 +26,9 @@ def readings() -> dict[str, list[tuple[Builder, Evaluation]]]:
 
 
 def exact(pairs: list[tuple[Builder, Evaluation]]) -> float:
-    return sum(evaluation.networks[0].parameter_count == builder.parameters for builder, evaluation in pairs) / len(pairs)
+    return sum(evaluation.networks[0].parameter_count == builder.parameters for builder, evaluation in pairs) / len(
+        pairs
+    )
 
 
 def complete(pairs: list[tuple[Builder, Evaluation]]) -> float:
