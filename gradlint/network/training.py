@@ -37,7 +37,8 @@ class Optimizer:
 
     `name` is the framework's class name ("SGD", "Adam", "RMSprop"). `parameters` is None when it is not
     known which ones it holds. `clipping` is how it clips by itself ("clipnorm", "global_clipnorm",
-    "clipvalue", ...) or empty. Numbers that are not known are None.
+    "clipvalue", ...) or empty. `shared` is true when code that is not analysed got hold of it (a scheduler of
+    another library, say). Numbers that are not known are None.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Optimizer:
     clipping: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     origin: Origin | None = None
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,9 +57,15 @@ class Event:
     `node` is the tensor concerned (the loss that is backpropagated, the output of a forward pass).
     `conditional` is true when it happens under a condition that is not known (gradient accumulation).
     ESCAPE means that a network, an optimizer or parameters were handed to code that is not analysed, which may do
-    anything with them. `details` holds what is special to a kind: BACKWARD `scaled`, `retain_graph`; CLIP `method` ("norm",
-    "value", "manual"), `limit`, `parameters` (None where not known); ZERO_GRAD `parameters`; STEP `scaled`; FORWARD
-    `grad` (false under no_grad); LOOP_START `iterations` (None where not known), `creates` (a network is made in it).
+    anything with them. `details` holds what is special to a kind (None stands for what is not known):
+
+    - BACKWARD: `scaled`, `retain_graph`.
+    - CLIP: `method` ("norm", "value", "manual"), `limit`, `parameters`.
+    - ZERO_GRAD: `parameters`.
+    - STEP: `scaled`, `learning_rate` (at that time).
+    - FORWARD: `grad` (false under no_grad).
+    - SCHEDULE: `scheduler` (its class name).
+    - LOOP_START, LOOP_END: `iterations`, `creates` (a network is made in each iteration).
     """
 
     kind: EventKind

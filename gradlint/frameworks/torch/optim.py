@@ -139,8 +139,15 @@ def _base_init(ctx: Context, self: Instance, params: Value, defaults: Value = No
 
 def _step(ctx: Context, self: Instance, closure: Value = None) -> Value:
     loss = ctx.call(closure) if closure is not None else None
-    ctx.event(EventKind.STEP, optimizer=self.hidden.get("optimizer"))
+    ctx.event(EventKind.STEP, optimizer=self.hidden.get("optimizer"), learning_rate=current_rate(self))
     return loss
+
+
+def current_rate(optimizer: Instance) -> float | None:
+    """The largest learning rate that the groups of an optimizer have now; None when one is not known."""
+    groups = optimizer.attrs.get("param_groups")
+    known = isinstance(groups, list) and all(isinstance(group, dict) for group in groups)
+    return _learning_rate(groups, None) if known and groups else None
 
 
 def _zero_grad(ctx: Context, self: Instance, set_to_none: Value = True) -> None:

@@ -11,6 +11,7 @@ from gradlint.frameworks.nodes import constant, number
 from gradlint.frameworks.registry import framework_class
 from gradlint.frameworks.torch import data, modes, wrappers
 from gradlint.frameworks.torch.functions.tables import tensor
+from gradlint.frameworks.torch.optim import current_rate
 from gradlint.network import EventKind, Kind, Optimizer, Parameter
 
 NAMES: dict[str, Value] = {**data.NAMES, **modes.NAMES, **wrappers.NAMES}
@@ -141,7 +142,9 @@ def _scaler_step(ctx: Context, self: Instance, optimizer: Value, *args: Value, *
     method = optimizer.cls.find("step") if isinstance(optimizer, Instance) else MISSING
     if not isinstance(method, (Native, type(MISSING))):
         return ctx.call(method, optimizer, *args, **kwargs)
-    ctx.event(EventKind.STEP, optimizer=optimizer_of(optimizer), scaled=self.hidden.get("enabled", True))
+    rate = current_rate(optimizer) if isinstance(optimizer, Instance) else None
+    scaled = self.hidden.get("enabled", True)
+    ctx.event(EventKind.STEP, optimizer=optimizer_of(optimizer), scaled=scaled, learning_rate=rate)
     return None
 
 
