@@ -24,14 +24,14 @@ def _constant(result: Value) -> Callable[..., Value]:
     return lambda ctx, *args, **kwargs: result
 
 
-def _call(ctx: Context, function: Value, *args: Value, **kwargs: Value) -> Value:
+def _call(ctx: Context, function: Value, /, *args: Value, **kwargs: Value) -> Value:
     return ctx.call(function, *args, **kwargs)
 
 
 _CHECKPOINT_OPTIONS = ("use_reentrant", "context_fn", "determinism_check", "debug", "preserve_rng_state", "early_stop")
 
 
-def _checkpoint(ctx: Context, function: Value, *args: Value, **kwargs: Value) -> Value:
+def _checkpoint(ctx: Context, function: Value, /, *args: Value, **kwargs: Value) -> Value:
     rest = {key: value for key, value in kwargs.items() if key not in _CHECKPOINT_OPTIONS}
     return ctx.call(function, *args, **rest)
 

@@ -125,7 +125,7 @@ layer_class(
 # Identity.
 
 
-def _identity_init(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> None:
+def _identity_init(ctx: Context, self: Instance, /, *args: Value, **kwargs: Value) -> None:
     pass
 
 

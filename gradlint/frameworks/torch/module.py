@@ -26,7 +26,7 @@ NAMES: dict[str, Value] = {}
 # Forward passes and attributes.
 
 
-def _call(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> Value:
+def _call(ctx: Context, self: Instance, /, *args: Value, **kwargs: Value) -> Value:
     hooks = self.hidden.get("hooks")
     if not hooks:
         forward = self.attrs.get("forward", MISSING)
@@ -49,11 +49,11 @@ def _call(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> Value:
     return result
 
 
-def _forward(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> Value:
+def _forward(ctx: Context, self: Instance, /, *args: Value, **kwargs: Value) -> Value:
     ctx.fail("NotImplementedError", f'Module [{self.cls.name}] is missing the required "forward" function')
 
 
-def _init(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> None:
+def _init(ctx: Context, self: Instance, /, *args: Value, **kwargs: Value) -> None:
     pass
 
 

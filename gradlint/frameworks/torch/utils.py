@@ -59,7 +59,7 @@ def _convert_memory_format(ctx: Context, module: Value, memory_format: Value) ->
     return module
 
 
-def _skip_init(ctx: Context, module_cls: Value, *args: Value, **kwargs: Value) -> Value:
+def _skip_init(ctx: Context, module_cls: Value, /, *args: Value, **kwargs: Value) -> Value:
     return ctx.call(module_cls, *args, **{key: value for key, value in kwargs.items() if key != "device"})
 
 

@@ -16,7 +16,7 @@ def _wrap(ctx: Context, self: Instance, module: Value, *args: Value, **kwargs: V
     ctx.setattr(self, "module", module)
 
 
-def _forward(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> Value:
+def _forward(ctx: Context, self: Instance, /, *args: Value, **kwargs: Value) -> Value:
     return ctx.call(self.attrs["module"], *args, **kwargs)
 
 
