@@ -212,22 +212,20 @@ def find_backend(name: str) -> Value:
     """`keras.backend.{name}`: a setting, or one of the tensor functions that Keras 2 had there."""
     found = find_setting(name)
     if found is MISSING:
-        from gradlint.frameworks.keras.ops import find_operation
+        from gradlint.frameworks.keras.ops import find_tensorflow_operation
 
-        found = find_operation(_OLD_NAMES.get(name, name))
+        found = find_tensorflow_operation(_OLD_NAMES.get(name, name))
     return found
 
 
 _OLD_NAMES = {
     "permute_dimensions": "transpose",
-    "expand_dims": "expand_dims",
-    "batch_flatten": "batch_flatten",
+    "concatenate": "backend_concatenate",
     "pow": "power",
     "constant": "convert_to_tensor",
     "variable": "convert_to_tensor",
     "dot": "matmul",
     "batch_dot": "matmul",
-    "random_normal": "random_normal",
 }
 
 

@@ -149,13 +149,16 @@ def _call_custom(
     return ctx.call(ctx.getattr(self, "call"), y_true, y_pred)
 
 
-def emit_loss(ctx: Context, info: LossInfo, y_true: Value, y_pred: Value) -> Value:
-    """The LOSS node of a loss that is called on tensors; its first input is the prediction."""
+def emit_loss(ctx: Context, info: LossInfo, y_true: Value, y_pred: Value, *, each_entry: bool = False) -> Value:
+    """The LOSS node of a loss that is called on tensors; its first input is the prediction.
+
+    Without reduction there is a loss per sample, or per entry with `each_entry`.
+    """
     prediction = ctx.as_tensor(y_pred)
     inputs = [prediction] + ([y_true] if isinstance(y_true, Tensor) else [])
     shape = None
     if info.reduction in ("none", "None") and prediction.shape is not None:
-        shape = prediction.shape[:-1]
+        shape = prediction.shape if each_entry else prediction.shape[:-1]
     elif info.reduction not in ("none", "None"):
         shape = ()
     return ctx.emit(

@@ -194,7 +194,14 @@ OPERATIONS: dict[str, Operation] = {
     "take_along_axis": _take_along_axis,
 }
 
+
+def _concatenate_last(ctx: Context, tensors: Value = None, axis: Value = -1) -> Value:
+    """`keras.backend.concatenate`, whose default is the last axis."""
+    return _concatenate(ctx, tensors, axis)
+
+
 TENSORFLOW: dict[str, Operation] = {
+    "backend_concatenate": _concatenate_last,
     "concat": _concatenate,
     "split": _split_sizes,
     "gather": _take,

@@ -213,7 +213,8 @@ def _loss(name: str) -> Operation:
     """`keras.ops.binary_crossentropy(target, output, from_logits)` and its kin."""
 
     def apply(ctx: Context, target: Value = None, output: Value = None, from_logits: Value = False) -> Value:
-        return emit_loss(ctx, LossInfo(LOSSES[name], name, from_logits is True, "none"), target, output)
+        info = LossInfo(LOSSES[name], name, from_logits is True, "none")
+        return emit_loss(ctx, info, target, output, each_entry=name == "BinaryCrossentropy")
 
     return apply
 
@@ -222,7 +223,8 @@ def _logits_loss(name: str) -> Callable[..., Value]:
     """`tf.nn.*_cross_entropy_with_logits(labels=, logits=)`."""
 
     def call(ctx: Context, labels: Value = None, logits: Value = None, *args: Value, **rest: Value) -> Value:
-        return emit_loss(ctx, LossInfo(LOSSES[name], name, True, "none"), labels, logits)
+        info = LossInfo(LOSSES[name], name, True, "none")
+        return emit_loss(ctx, info, labels, logits, each_entry=name == "BinaryCrossentropy")
 
     return call
 

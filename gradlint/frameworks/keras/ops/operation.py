@@ -49,6 +49,8 @@ _SPELLINGS = {
     "min_value": "x_min",
     "max_value": "x_max",
     "ord": "order",
+    "sizes": "size",
+    "rates": "rate",
     "targets": "y_true",
     "labels": "y_true",
 }

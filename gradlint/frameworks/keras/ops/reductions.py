@@ -77,7 +77,8 @@ def _argmax_of_first(name: str) -> Operation:
 def _cumulative(name: str) -> Operation:
     def apply(ctx: Context, x: Value = None, axis: Value = None) -> Value:
         t = tensor(ctx, x)
-        return ctx.opaque(f"{name} is not modelled", [t], t.shape)
+        shape = t.shape if axis is not None or t.shape is None else (math.prod(t.shape),)
+        return ctx.opaque(f"{name} is not modelled", [t], shape)
 
     return apply
 
@@ -170,6 +171,8 @@ TENSORFLOW: dict[str, Operation] = {
     "reduce_all": OPERATIONS["all"],
     "reduce_any": OPERATIONS["any"],
     "reduce_euclidean_norm": _reduce("norm"),
+    "cumsum": lambda ctx, x=None, axis=0: _cumulative("cumsum")(ctx, x, axis),
+    "cumprod": lambda ctx, x=None, axis=0: _cumulative("cumprod")(ctx, x, axis),
     "argmax": _argmax_of_first("argmax"),
     "argmin": _argmax_of_first("argmin"),
     "arg_max": _argmax_of_first("argmax"),

@@ -191,7 +191,7 @@ def _patches(
     x: Value = None,
     size: Value = None,
     strides: Value = None,
-    rates: Value = None,
+    rate: Value = None,
     padding: Value = "valid",
 ) -> Value:
     """Patches of images, flattened into the last axis; TensorFlow gives sizes as (1, h, w, 1)."""
