@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     from gradlint.propagation import Profile
     from gradlint.propagation import Settings as Bounds
     from gradlint.propagation.attribution import Attribution
+    from gradlint.propagation.whatif import RemedyResult
 
 Place = Origin | Span
+
+_TRIED = 9
+_LISTED = 3
+"""Remedies that a finding lists, of those that were found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +79,17 @@ class NetworkSubject:
         return attribute(self.network, self.profile, self.bounds)
 
     @cached_property
-    def remedies(self) -> tuple[Remedy, ...]:
+    def changes(self) -> tuple[RemedyResult, ...]:
         """The changes that bring the network within bounds, best first."""
         from gradlint.propagation import remedies
 
-        return tuple(result.remedy for result in remedies(self.network, self.profile, self.bounds))
+        return remedies(self.network, self.profile, self.bounds, most=_TRIED)
+
+    def remedies(self, *parts: str) -> tuple[Remedy, ...]:
+        """The best of the changes, as a finding lists them; first those that one of `parts` belongs to."""
+        fitting = [change for change in self.changes if any(part in change.names for part in parts)]
+        others = [change for change in self.changes if change not in fitting]
+        return tuple(change.remedy for change in (*fitting, *others)[:_LISTED])
 
 
 @dataclass(frozen=True, slots=True)

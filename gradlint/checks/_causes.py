@@ -17,6 +17,9 @@ from gradlint.subjects import Aside, NetworkSubject, Problem
 
 ADAPTIVE = frozenset({"Adam", "AdamW", "Adamax", "NAdam", "Nadam", "RAdam", "RMSprop", "Adagrad", "SparseAdam", "Lamb"})
 """Optimizers that divide each parameter's gradient by its own size."""
+INITIALIZERS = ("he", "xavier", "lecun", "orthogonal")
+NORMALIZATIONS = ("batchnorm", "layernorm", "rmsnorm")
+"""Changes to a network, by the names that `gradlint.propagation.whatif` has for them."""
 _EPSILONS = {"eps", "epsilon"}
 _USUAL_EPSILON = 1e-8
 _COLLAPSED = 0.99
@@ -39,11 +42,13 @@ def gradient_problem(
     *,
     label: str = "",
     plural: bool = True,
+    remedy: tuple[str, ...] = (),
     at: Callable[[Node], Origin | None] = lambda node: node.origin,
 ) -> Iterator[Problem]:
     """The problem that `who` (the subject of the sentence) makes the gradient of a network too small or too large.
 
     It is placed at the origin that most of the responsible nodes share, as `at` gives it; nowhere, no problem.
+    Of the changes that mend the network, those are listed first that `remedy` names.
     """
     profile, network = subject.profile, subject.network
     where = common_origin(at(node) for node in found.nodes)
@@ -58,7 +63,7 @@ def gradient_problem(
         message,
         where,
         label=label,
-        remedies=subject.remedies,
+        remedies=subject.remedies(*remedy),
         evidence=Evidence(predicted_log10=profile.log10_gradient_ratio),
         severity=severity,
         confidence=Confidence.MEDIUM if doubtful(subject) else None,
@@ -82,7 +87,7 @@ def by_hand(subject: NetworkSubject, *, small: bool) -> Iterator[Problem]:
     who = f"initial weights {which} in {counted(len(found.layers), 'layer')}"
     suits = activation_after(found.layers, subject.network)
     label = f"the scale is {power(found.each)} of what suits {suits}"
-    yield from gradient_problem(subject, found, who, label=label, at=initializer_origin)
+    yield from gradient_problem(subject, found, who, label=label, remedy=INITIALIZERS, at=initializer_origin)
 
 
 def _scale(layer: Node) -> float:
