@@ -269,7 +269,20 @@ def dropout(x: Tensor, node: NodeSpec) -> Tensor:
         return x * (1 + torch.randn_like(x) * math.sqrt(rate / (1 - rate)))
     if kind == "element":
         return F.dropout(x, rate, training=True)
+    if kind == "path":
+        return x * (_kept_samples(x, rate) / (1 - rate)).to(x)
     channel = int(node.get("channel_axis", 1)) % x.dim()
-    kept = (0, channel) if kind == "channel" else (0,)
-    mask = torch.empty([size if axis in kept else 1 for axis, size in enumerate(x.shape)], device=x.device)
-    return x * (mask.bernoulli_(1 - rate) / (1 - rate)).to(x.dtype)
+    mask = torch.empty([size if axis in (0, channel) else 1 for axis, size in enumerate(x.shape)])
+    return x * (mask.bernoulli_(1 - rate) / (1 - rate)).to(x)
+
+
+def _kept_samples(x: Tensor, rate: float) -> Tensor:
+    """A mask over the samples that drops their share `rate`, up to chance for a fraction, but never all.
+
+    In a small batch chance drops all of them now and then: the layers in the branch would seem cut off.
+    """
+    count = x.shape[0]
+    dropped = min(int(rate * count + float(torch.rand(()))), count - 1)
+    mask = torch.ones(count)
+    mask[torch.randperm(count)[:dropped]] = 0
+    return mask.reshape(-1, *[1] * (x.dim() - 1))

@@ -18,7 +18,7 @@ from torch import Generator, Tensor, nn
 from gradlint.probe.errors import NotMeasurable
 from gradlint.probe.figures import Run
 from gradlint.probe.losses import loss, neutral
-from gradlint.probe.measure import draw_input, joined
+from gradlint.probe.measure import draw_input, joined, looked_past, sound
 from gradlint.probe.measurement import Measurement
 from gradlint.probe.network_spec import NetworkSpec, NodeSpec
 from gradlint.probe.plan import Plan, plan
@@ -40,7 +40,7 @@ def measure_live(network: NetworkSpec, request: Request, live: Mapping[str, Any]
     sys.dont_write_bytecode = True  # measuring leaves nothing beside the user's files
     module = load(Path(live["file"]))
     results = [_measure_seed(network, chosen, request, module, live["call"], seed) for seed in range(chosen.seeds)]
-    return joined(results, chosen.batch, chosen.assumptions)
+    return joined(results, chosen)
 
 
 def load(path: Path) -> ModuleType:
@@ -82,6 +82,17 @@ def build(module: ModuleType, call: str) -> nn.Module:
 def _measure_seed(
     network: NetworkSpec, chosen: Plan, request: Request, module: ModuleType, call: str, seed: int
 ) -> Measurement:
+    """One draw; gradients that zero-initialized weights make zero are measured with those weights drawn."""
+    result = _measure_model(network, chosen, request, module, call, seed, awake=False)
+    if all(sound(layer) for layer in result.layers):
+        return result
+    later = _measure_model(network, chosen, request, module, call, seed, awake=True)
+    return looked_past(result, later)
+
+
+def _measure_model(
+    network: NetworkSpec, chosen: Plan, request: Request, module: ModuleType, call: str, seed: int, awake: bool
+) -> Measurement:
     torch.manual_seed(seed)
     keras = sys.modules.get("keras")
     if keras is not None:
@@ -94,6 +105,8 @@ def _measure_seed(
     if is_keras:
         model(_arguments(inputs))  # builds what Keras builds on the first call
     model.train()
+    if awake:
+        _awaken(model)
     hooks = Hooks(network, model)
     run = Run(network, hooks.parameters.get)
     hooks.attach(run)
@@ -107,6 +120,18 @@ def _measure_seed(
     if not run.outputs:
         raise NotMeasurable("no layer of the real network bears a name that the graph has")
     return run.measurement((), None, ())
+
+
+def _awaken(model: nn.Module) -> None:
+    """Draw the weights that are all zero at LeCun scale; see `gradlint.probe.awaken`."""
+    for parameter in model.parameters():
+        if parameter.dim() > 1 and not parameter.any():
+            width = parameter[0].numel() if not _is_keras(model) else parameter.numel() // parameter.shape[-1]
+            nn.init.normal_(parameter, std=width**-0.5)
+    for part in model.modules():
+        scale = getattr(part, "weight", None)
+        if isinstance(scale, nn.Parameter) and scale.dim() == 1 and not scale.any():
+            nn.init.ones_(scale)
 
 
 def _arguments(inputs: Sequence[Tensor]) -> Any:
@@ -148,17 +173,17 @@ class Hooks:
         """Report the output of each layer found to `run`; the k-th call of a layer is the k-th node of its name."""
         positions: dict[str, list[int]] = defaultdict(list)
         for position in self.network.weighted:
-            positions[self.network.nodes[position].name].append(position)
+            if self.network.nodes[position].name:
+                positions[self.network.nodes[position].name].append(position)
         for name, module in _layers(self.model):
-            if name in positions:
-                self._register(module, self.network.nodes[positions[name][0]])
+            if name in positions and self._register(module, self.network.nodes[positions[name][0]]):
                 _watch(module, positions[name], run)
 
-    def _register(self, module: nn.Module, node: NodeSpec) -> None:
-        for role, position in node.parameters.items():
-            value = _weight(module, role)
-            if value is not None:
-                self.parameters[position] = value
+    def _register(self, module: nn.Module, node: NodeSpec) -> bool:
+        """Note the real tensors of a layer; whether it has any, and so is the layer and not one around it."""
+        found = {position: _weight(module, role) for role, position in node.parameters.items()}
+        self.parameters.update({position: value for position, value in found.items() if value is not None})
+        return any(value is not None for value in found.values())
 
 
 def _layers(model: nn.Module) -> Iterator[tuple[str, Any]]:

@@ -15,7 +15,7 @@ from gradlint.probe.awaken import awakened
 from gradlint.probe.errors import NotMeasurable
 from gradlint.probe.figures import Run
 from gradlint.probe.losses import loss, neutral
-from gradlint.probe.measurement import Horizon, Layer, Measurement
+from gradlint.probe.measurement import Horizon, Layer, Measurement, ParameterFigures
 from gradlint.probe.network_spec import NetworkSpec
 from gradlint.probe.optimizers import Stepper
 from gradlint.probe.plan import Plan, consumer, plan, token_range
@@ -29,8 +29,6 @@ HORIZON_BATCH = 4
 HORIZON_FALL = 0.01
 HORIZON_WORK = 2.0e9
 """Multiplications for one horizon; a wide layer is followed over fewer steps."""
-PRECISE = torch.float64
-
 Losses = tuple[tuple[float, float], ...]
 """Loss before and after the steps, per seed."""
 
@@ -46,10 +44,7 @@ def measure(network: NetworkSpec, request: Request) -> Measurement:
     chosen = plan(network, request)
     awake = awakened(network)
     results = [_measure_seed(network, awake, chosen, request, seed) for seed in range(chosen.seeds)]
-    assumptions = chosen.assumptions
-    if any(layer.awakened for result in results for layer in result.layers):
-        assumptions += ("zero-initialized weights were drawn, to look past the first step",)
-    return joined(results, chosen.batch, assumptions)
+    return joined(results, chosen)
 
 
 def draw_input(network: NetworkSpec, chosen: Plan, request: Request, position: int, generator: Generator) -> Tensor:
@@ -66,46 +61,56 @@ def draw_input(network: NetworkSpec, chosen: Plan, request: Request, position: i
 def _measure_seed(
     network: NetworkSpec, awake: NetworkSpec | None, chosen: Plan, request: Request, seed: int
 ) -> Measurement:
-    """One draw. What single precision makes zero or infinite is measured again in double precision.
+    """One draw. Gradients that are zero are looked into: once with zero-initialized weights drawn, if there are any.
 
-    What is zero even then is measured again with the zero-initialized weights drawn, if there are any.
+    What single precision makes zero or infinite even then is measured again in double precision.
     """
-    first = _Session(network, chosen, request, seed, torch.float32)
-    result = first.measure()
-    if result.finite and all(_sound(layer) for layer in result.layers):
+    result = _Session(network, chosen, request, seed, torch.float32).measure()
+    if awake is not None and not all(sound(layer) for layer in result.layers):
+        result = looked_past(result, _Session(awake, chosen, request, seed, torch.float32).measure())
+    if result.finite and all(sound(layer) for layer in result.layers):
         return result
-    precise = _Session(network, chosen, request, seed, PRECISE).measure()
-    result = dataclasses.replace(
+    precise = _Session(awake or network, chosen, request, seed, torch.float64).measure()
+    layers = zip(result.layers, precise.layers, strict=True)
+    return dataclasses.replace(
         result,
-        layers=tuple(_better(layer, other) for layer, other in zip(result.layers, precise.layers, strict=True)),
+        layers=tuple(ours if sound(ours) else _in_double(ours, theirs) for ours, theirs in layers),
+        parameters=_least_blocked(result, precise),
     )
-    if awake is not None and not all(_sound(layer) for layer in result.layers):
-        later = _Session(awake, chosen, request, seed, PRECISE).measure()
-        result = dataclasses.replace(
-            result,
-            layers=tuple(
-                layer
-                if _sound(layer)
-                else dataclasses.replace(
-                    layer, gradient=other.gradient, weight_gradient=other.weight_gradient, awakened=_sound(other)
-                )
-                for layer, other in zip(result.layers, later.layers, strict=True)
-            ),
-            parameters=tuple(
-                dataclasses.replace(ours, blocked=ours.blocked and theirs.blocked)
-                for ours, theirs in zip(result.parameters, later.parameters, strict=True)
-            ),
-        )
-    return result
 
 
-def _sound(layer: Layer) -> bool:
+def _in_double(single: Layer, double: Layer) -> Layer:
+    return dataclasses.replace(double, vanished=single.gradient == (-math.inf,) and sound(double))
+
+
+def looked_past(result: Measurement, later: Measurement) -> Measurement:
+    """`result` with the gradients that are zero taken from `later`, where zero-initialized weights were drawn."""
+    layers = zip(result.layers, later.layers, strict=True)
+    return dataclasses.replace(
+        result,
+        layers=tuple(ours if sound(ours) or not sound(theirs) else _in_place(ours, theirs) for ours, theirs in layers),
+        parameters=_least_blocked(result, later),
+    )
+
+
+def _in_place(ours: Layer, theirs: Layer) -> Layer:
+    return dataclasses.replace(ours, gradient=theirs.gradient, weight_gradient=theirs.weight_gradient, awakened=True)
+
+
+def _least_blocked(result: Measurement, other: Measurement) -> tuple[ParameterFigures, ...]:
+    """The parameters of `result`; blocked are those that get no gradient in `other` either."""
+    pairs = zip(result.parameters, other.parameters, strict=True)
+    return tuple(dataclasses.replace(ours, blocked=ours.blocked and theirs.blocked) for ours, theirs in pairs)
+
+
+def sound(layer: Layer) -> bool:
+    """Whether the gradient of a layer is a number other than zero."""
     return all(math.isfinite(figure) for figure in layer.gradient)
 
 
 def _better(single: Layer, double: Layer) -> Layer:
     """The figures in double precision where those in single precision are zero or not finite."""
-    return single if _sound(single) else dataclasses.replace(double, vanished=single.gradient == (-math.inf,))
+    return single if sound(single) else dataclasses.replace(double, vanished=single.gradient == (-math.inf,))
 
 
 @dataclass(slots=True)
@@ -204,11 +209,14 @@ def _bypassed(network: NetworkSpec, position: int) -> NetworkSpec:
     return dataclasses.replace(network, nodes=tuple(nodes))
 
 
-def joined(results: Sequence[Measurement], batch: int, assumptions: tuple[str, ...]) -> Measurement:
+def joined(results: Sequence[Measurement], chosen: Plan) -> Measurement:
     """The figures of several seeds as one measurement."""
+    assumptions = chosen.assumptions
+    if any(layer.awakened for result in results for layer in result.layers):
+        assumptions += ("zero-initialized weights were drawn, to look past the first step",)
     return Measurement(
         seeds=len(results),
-        batch=batch,
+        batch=chosen.batch,
         assumptions=assumptions,
         layers=tuple(_joined_layer(rows) for rows in zip(*(r.layers for r in results), strict=True)),
         activities=tuple(
