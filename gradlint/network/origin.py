@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gradlint.findings import Span
@@ -29,8 +29,8 @@ class Origin:
     """
 
     source: PositionSource
-    syntax: object
-    caller: Origin | None = None
+    syntax: object = field(repr=False)
+    caller: Origin | None = field(default=None, repr=False)
 
     @property
     def span(self) -> Span:
