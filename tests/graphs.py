@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gradlint.network import ONES, ZEROS, Distribution, Framework, Kind, Network, Node, Parameter
@@ -100,6 +101,9 @@ class Graph:
         chosen = init or self.init
         make = INITIALIZERS[chosen] if isinstance(chosen, str) else chosen
         weight, offset = make(fan_in, fan_out)
+        if weight.family == "orthogonal":
+            rows, columns = shape[0], math.prod(shape[1:])
+            weight = replace(weight, std=weight.gain / math.sqrt(max(rows, columns)))
         found = {"weight": Parameter(shape, weight)}
         if bias:
             found["bias"] = Parameter((outputs,), offset)

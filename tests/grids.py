@@ -44,7 +44,7 @@ def convolutions(count: int, seed: int = 0) -> Iterator[tuple[str, Network]]:
         kernel = draw.choice((1, 3, 3, 3, 5))
         for i in range(depth - 1):
             shrink = reduce != "none" and i in shrink_at and x.shape is not None and x.shape[2] >= 4
-            y = g.conv(x, channels, kernel, 2 if shrink and reduce == "stride" else 1, bias=norm is None)
+            y = g.conv(x, channels, kernel if i else 3, 2 if shrink and reduce == "stride" else 1, bias=norm is None)
             if norm:
                 y = g.norm(y, norm, groups=4)
             y = g.activation(y, function)

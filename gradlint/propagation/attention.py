@@ -47,7 +47,8 @@ def softmax(node: Node, signal: Signal) -> Signal:
 
     rest = (flat - square) / (count - 1.0) if count > 1.0 else square
     positions, units = (across(signal.positions), rest) if along_units else (rest, across(signal.units))
-    return Signal(flat, square, across(signal.samples), positions, units, signal.channel)
+    samples = across(signal.samples)
+    return Signal(flat, square, samples, positions, min(positions, samples), units, signal.channel)
 
 
 def log_softmax(node: Node, signal: Signal) -> Signal:
@@ -60,6 +61,7 @@ def log_softmax(node: Node, signal: Signal) -> Signal:
         signal.square + common,
         signal.samples + common,
         signal.positions + common,
+        signal.apart + common,
         signal.units + common,
         signal.channel,
     )
@@ -92,6 +94,7 @@ def glu(node: Node, signal: Signal) -> Signal:
         signal.square * gate.square,
         product(signal.samples),
         product(signal.positions),
+        product(signal.apart),
         product(signal.units),
         signal.channel,
     )
@@ -156,8 +159,9 @@ def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     return Signal(
         value.mean,
         value.square * r + value.positions * (1.0 - r),
-        value.samples,
+        value.samples * row + value.apart * (1.0 - row),
         value.square * row + value.positions * (1.0 - row),
+        value.samples * row + value.apart * (1.0 - row),
         value.units * r + value.elsewhere(value.positions) * (1.0 - r),
         value.channel,
     )

@@ -9,7 +9,7 @@ from gradlint.network import Kind, Node
 from gradlint.propagation import attention, matmul, normalization, pooling, recurrent
 from gradlint.propagation.context import Context, NotModelled, Weights, bias_of, describe
 from gradlint.propagation.functions import Key, key_of
-from gradlint.propagation.geometry import axis_size, broadcast, entries, normalized, taps
+from gradlint.propagation.geometry import axis_size, broadcast, entries, normalized, taps, taps_together
 from gradlint.propagation.moments import Moments, moments
 from gradlint.propagation.signal import Latent, Signal
 
@@ -20,7 +20,7 @@ def source(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     """Inputs are standard normal, independent between samples, positions and units."""
     rank = len(node.shape) if node.shape is not None else 2
     channel = 1 if rank == 4 else rank - 1
-    return Signal(0.0, 1.0, 0.0, 0.0, 0.0, channel, overlap=1.0 / axis_size(node.shape, channel))
+    return Signal(0.0, 1.0, 0.0, 0.0, 0.0, 0.0, channel, overlap=1.0 / axis_size(node.shape, channel))
 
 
 def parameter(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
@@ -31,7 +31,7 @@ def parameter(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     mean, square = value.distribution.mean, value.distribution.mean_square
     common = mean * mean
     rank = len(node.shape) if node.shape is not None else 2
-    return Signal(mean, square, square, common, common, rank - 1)
+    return Signal(mean, square, square, common, common, common, rank - 1)
 
 
 def constant(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
@@ -40,8 +40,8 @@ def constant(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     rank = len(node.shape) if node.shape is not None else 2
     if isinstance(value, (int, float)):
         square = float(value) ** 2
-        return Signal(float(value), square, square, square, square, rank - 1)
-    return Signal(0.0, 1.0, 1.0, 0.0, 0.0, rank - 1)
+        return Signal(float(value), square, square, square, square, square, rank - 1)
+    return Signal(0.0, 1.0, 1.0, 0.0, 0.0, 0.0, rank - 1)
 
 
 def fan_in(node: Node) -> int:
@@ -55,12 +55,18 @@ def fan_in(node: Node) -> int:
     return max(int(channels) // int(node.get("groups", 1) or 1), 1)
 
 
-def weighted_sum(signal: Signal, weights: Weights, fan: float, bias: tuple[float, float], channel: int) -> Signal:
-    """z_i = sum_j w_ij x_j + b_i over `fan` inputs: Poole et al. 2016, with weights of non-zero mean."""
+def weighted_sum(
+    signal: Signal, weights: Weights, fan: float, bias: tuple[float, float], channel: int, together: float = 1.0
+) -> Signal:
+    """z_i = sum_j w_ij x_j + b_i over `fan` inputs: Poole et al. 2016, with weights of non-zero mean.
+
+    `together` is the share of kernel taps that fall inside the input at both of two positions.
+    """
     gain = fan * weights.variance
     offset, offset_square = bias
     mean, shared = offset, offset * offset
-    square, samples, positions = gain * signal.square, gain * signal.samples, gain * signal.positions
+    square, samples = gain * signal.square, gain * signal.samples
+    positions, apart = gain * together * signal.positions, gain * together * signal.apart
     if weights.mean:
         pull = weights.mean * weights.mean * fan
         others = fan - 1.0
@@ -69,6 +75,7 @@ def weighted_sum(signal: Signal, weights: Weights, fan: float, bias: tuple[float
         square += common + cross
         samples += pull * (signal.samples + others * signal.elsewhere(signal.samples)) + cross
         positions += pull * (signal.positions + others * signal.elsewhere(signal.positions)) + cross
+        apart += pull * (signal.apart + others * signal.elsewhere(signal.apart)) + cross
         shared += common + cross
         mean += weights.mean * fan * signal.mean
     return Signal(
@@ -76,6 +83,7 @@ def weighted_sum(signal: Signal, weights: Weights, fan: float, bias: tuple[float
         square + offset_square,
         samples + offset_square,
         positions + offset_square,
+        apart + offset_square,
         shared,
         channel,
         overlap=signal.overlap,
@@ -102,7 +110,7 @@ def convolution(node: Node, inputs: Sequence[Signal], context: Context) -> Signa
     bias = bias_of(node.parameters.get("bias"))
     if weights.family == "identity":
         return _identity(inputs[0], weights.gain, bias, channel)
-    result = weighted_sum(inputs[0], weights, fan, bias, channel)
+    result = weighted_sum(inputs[0], weights, fan, bias, channel, taps_together(node))
     if node.inputs[0].kind is Kind.INPUT:
         # Patches of white noise have as many independent entries as the kernel covers.
         result = result._replace(overlap=result.overlap / taps(node))
@@ -119,6 +127,7 @@ def _identity(signal: Signal, gain: float, bias: tuple[float, float], channel: i
         passed.square + cross,
         passed.samples + cross,
         passed.positions + cross,
+        passed.apart + cross,
         passed.units + 2.0 * passed.mean * mean + mean * mean,
         channel,
     )
@@ -132,7 +141,7 @@ def embedding(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     rows = node.get("num_embeddings") or 0
     repeated = common + weights.variance / rows if rows else common
     channel = len(node.shape) - 1 if node.shape is not None else 2
-    return Signal(weights.mean, square, repeated, repeated, common, channel)
+    return Signal(weights.mean, square, repeated, repeated, repeated, common, channel)
 
 
 def activation(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
@@ -155,6 +164,7 @@ def apply(key: Key, signal: Signal, width: int) -> Signal:
     variance = signal.variance
     result = moments(key, signal.mean, variance)
     samples = _pair(result, signal, signal.samples, variance)
+    positions = samples if signal.positions == signal.samples else _pair(result, signal, signal.positions, variance)
     gain = result.slope_pair(correlation(signal, signal.samples, variance))
     spread = result.square - samples
     kept = min((gain * (signal.square - signal.samples) / spread) ** 2, 1.0) if spread > 0.0 else 1.0
@@ -162,7 +172,8 @@ def apply(key: Key, signal: Signal, width: int) -> Signal:
         result.mean,
         result.square,
         samples,
-        _pair(result, signal, signal.positions, variance),
+        positions,
+        positions if signal.apart == signal.positions else _pair(result, signal, signal.apart, variance),
         _pair(result, signal, signal.units, variance),
         signal.channel,
         Latent(key, signal.mean, signal.square, signal.positions),
@@ -213,17 +224,20 @@ def add(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     parts = [_spread_out(node, n, s, channel) for n, s in zip(node.inputs, inputs, strict=True)]
     if len({id(n) for n in node.inputs}) < len(node.inputs):
         parts, coefficients = _repeated(node, parts, coefficients)
-    mean = square = samples = positions = units = 0.0
+    mean = square = samples = positions = apart = units = 0.0
     for part, a in zip(parts, coefficients, strict=True):
         cross = 2.0 * a * part.mean * mean
         f = a * a
         square += f * part.square + cross
         samples += f * part.samples + cross
         positions += f * part.positions + cross
+        apart += f * part.apart + cross
         units += f * part.units + cross
         mean += a * part.mean
     extra = shift * (2.0 * mean + shift)
-    return Signal(mean + shift, square + extra, samples + extra, positions + extra, units + extra, channel)
+    return Signal(
+        mean + shift, square + extra, samples + extra, positions + extra, apart + extra, units + extra, channel
+    )
 
 
 def _repeated(
@@ -252,7 +266,7 @@ def _spread_out(node: Node, operand: Node, signal: Signal, channel: int) -> Sign
     if units > 1:
         signal = signal._replace(units=signal.square)
     if others > 1:
-        signal = signal._replace(positions=signal.square)
+        signal = signal._replace(positions=signal.square, apart=signal.samples)
     return signal
 
 
@@ -260,15 +274,16 @@ def multiply(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     """A product of independent tensors, broadcast to one shape."""
     factor = float(node.get("constant", 1.0) if node.get("constant") is not None else 1.0)
     channel = _leading(node, inputs)
-    mean = square = samples = positions = units = 1.0
+    mean = square = samples = positions = apart = units = 1.0
     for operand, signal in zip(node.inputs, inputs, strict=True):
         part = _spread_out(node, operand, signal, channel)
         mean *= part.mean
         square *= part.square
         samples *= part.samples
         positions *= part.positions
+        apart *= part.apart
         units *= part.units
-    result = Signal(mean, square, samples, positions, units, channel)
+    result = Signal(mean, square, samples, positions, apart, units, channel)
     return result.scaled(factor) if factor != 1.0 else result
 
 
@@ -296,15 +311,18 @@ def concatenate(node: Node, inputs: Sequence[Signal], context: Context) -> Signa
         share * share * (cov - s.mean * s.mean) for share, cov, s in zip(shares, within, inputs, strict=True)
     )
     if axis == channel:
-        positions = average([s.positions for s in inputs])
+        positions, apart = average([s.positions for s in inputs]), average([s.apart for s in inputs])
         mixed = tuple(zip(shares, [s._replace(mixed=(), latent=None) for s in inputs], strict=True))
         flat = tuple(
             (share * inner, part)
             for (share, s) in zip(shares, inputs, strict=True)
             for (inner, part) in (s.mixed or ((1.0, s._replace(latent=None)),))
         )
-        return Signal(mean, square, samples, positions, blended, channel, None, flat if len(flat) < 256 else mixed)
-    return Signal(mean, square, samples, blended, average([s.units for s in inputs]), channel)
+        return Signal(
+            mean, square, samples, positions, apart, blended, channel, None, flat if len(flat) < 256 else mixed
+        )
+    units = average([s.units for s in inputs])
+    return Signal(mean, square, samples, blended, min(average([s.apart for s in inputs]), blended), units, channel)
 
 
 def reshape(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
@@ -322,6 +340,7 @@ def reshape(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
             signal.square * share,
             signal.samples * share,
             signal.positions * share * share,
+            signal.apart * share * share,
             signal.units * share,
             channel,
         )
@@ -330,7 +349,7 @@ def reshape(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
         if units > 1:
             signal = signal._replace(units=signal.square)
         if others > 1:
-            signal = signal._replace(positions=signal.square)
+            signal = signal._replace(positions=signal.square, apart=signal.samples)
     if channel == signal.channel and operation not in ("view", "slice", "split"):
         return signal
     return signal._replace(

@@ -103,6 +103,43 @@ def taps(node: Node) -> float:
 
 
 @lru_cache(maxsize=4096)
+def _together(length: int, kernel: int, stride: int, dilation: int, before: int, outputs: int) -> float:
+    """Mean over pairs of outputs of the number of taps that are inside the input at both."""
+    total = 0.0
+    for tap in range(kernel):
+        total += (_pairs_along(length, 1, stride, 1, before - tap * dilation, outputs) / outputs) ** 2
+    return total
+
+
+def taps_together(node: Node) -> float:
+    """Of the taps that are inside the input at one position, the share that is at another one as well.
+
+    1 but for padding with zeros: where much of the input is edge, positions differ in what they see.
+    """
+    source, target = (node.inputs[0].shape if node.inputs else None), node.shape
+    kernel = node.get("kernel_size", ())
+    kernel = (kernel,) if isinstance(kernel, int) else tuple(kernel)
+    rank = len(kernel)
+    plain = not node.get("transposed") and node.get("padding_mode", "zeros") == "zeros"
+    if not plain or source is None or target is None or not len(source) == len(target) == rank + 2:
+        return 1.0
+    stride, dilation = as_tuple(node.get("stride", 1), rank), as_tuple(node.get("dilation", 1), rank)
+    pads = padding_pairs(node.get("padding", 0), rank)
+    shared = own = 1.0
+    positions = 1
+    for axis, k, s, d, (before, _) in zip(
+        spatial_axes(target, node.get("channel_axis", 1)), kernel, stride, dilation, pads, strict=True
+    ):
+        outputs = max(target[axis], 1)
+        positions *= outputs
+        shared *= _together(source[axis], k, s, d, before, outputs)
+        own *= _pairs_along(source[axis], k, s, d, before, outputs) / outputs
+    if positions < 2 or own <= 0.0:
+        return 1.0
+    return max((positions * shared / own - 1.0) / (positions - 1.0), 0.0)
+
+
+@lru_cache(maxsize=4096)
 def _adaptive(source: int, target: int) -> tuple[float, float]:
     window = math.ceil(source / target) if source % target else source // target
     return float(window), source / target

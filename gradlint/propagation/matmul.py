@@ -96,6 +96,7 @@ def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
         total(a.square, b.square, inner_a, inner_b),
         total(a.samples, b.samples, a.elsewhere(a.samples), b.elsewhere(b.samples)),
         total(row, b.square, apart_a, inner_b),
+        total(min(row, a.samples), b.samples, a.elsewhere(a.apart), b.elsewhere(b.samples)),
         total(a.square, column, inner_a, apart_b),
         rank - 1,
     )

@@ -58,10 +58,23 @@ def group(node: Node, signal: Signal, context: Context) -> Group:
 def common_part(signal: Signal, over: Group) -> float:
     """E[mean^2] of the entries in a group: what subtracting the mean takes away."""
     n, p, b = over
-    within = signal.square + (n - 1.0) * signal.units
-    between = signal.positions + (n - 1.0) * signal.elsewhere(signal.positions)
-    across = signal.samples + (n - 1.0) * signal.elsewhere(signal.samples)
-    return (within + (p - 1.0) * between + p * (b - 1.0) * across) / (n * p * b)
+    within = _over_units(signal, signal.square, signal.units, n)
+    between = _over_units(signal, signal.positions, signal.elsewhere(signal.positions), n)
+    if b == 1.0:
+        return (within + (p - 1.0) * between) / p
+    return (within + (p - 1.0) * between + (b - 1.0) * _other_samples(signal, over)) / (p * b)
+
+
+def _over_units(signal: Signal, own: float, other: float, units: float) -> float:
+    return (own + (units - 1.0) * other) / units
+
+
+def _other_samples(signal: Signal, over: Group) -> float:
+    """The covariance of an entry with all of another sample's entries in the group, times their positions."""
+    n, p, _ = over
+    here = _over_units(signal, signal.samples, signal.elsewhere(signal.samples), n)
+    there = _over_units(signal, signal.apart, signal.elsewhere(signal.apart), n)
+    return here + (p - 1.0) * there
 
 
 def centred(signal: Signal, over: Group) -> Signal:
@@ -69,18 +82,29 @@ def centred(signal: Signal, over: Group) -> Signal:
     n, p, b = over
     removed = common_part(signal, over)
     if b > 1.0:
-        apart = signal.elsewhere(signal.samples)
-        samples, positions = signal.samples - removed, signal.positions - removed
-        units = signal.units - apart
+        across = along = removed
+        units = signal.units - signal.elsewhere(signal.apart)
     else:
-        across = (signal.samples + (n - 1.0) * signal.elsewhere(signal.samples)) / n
-        samples = signal.samples - across
-        if p > 1.0:
-            positions = signal.positions - removed
-        else:
-            positions = signal.positions - (signal.positions + (n - 1.0) * signal.elsewhere(signal.positions)) / n
-        units = signal.units - removed if n > 1.0 else signal.units - signal.elsewhere(signal.samples)
-    return Signal(0.0, signal.square - removed, samples, positions, units, signal.channel, overlap=signal.overlap)
+        across = _other_samples(signal, over) / p
+        along = removed if p > 1.0 else _over_units(signal, signal.positions, signal.elsewhere(signal.positions), n)
+        units = signal.units - (removed if n > 1.0 else signal.elsewhere(signal.samples))
+    beyond = (
+        along
+        if b > 1.0
+        else across
+        if p > 1.0
+        else _over_units(signal, signal.apart, signal.elsewhere(signal.apart), n)
+    )
+    return Signal(
+        0.0,
+        signal.square - removed,
+        signal.samples - across,
+        signal.positions - along,
+        signal.apart - beyond,
+        units,
+        signal.channel,
+        overlap=signal.overlap,
+    )
 
 
 def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
@@ -101,14 +125,15 @@ def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
 def _mixed(node: Node, signal: Signal, over: Group) -> Signal:
     """Batch normalization after a concatenation divides each part by its own spread."""
     epsilon = float(node.get("epsilon", EPSILON) or 0.0)
-    square = samples = positions = 0.0
+    square = samples = positions = apart = 0.0
     for share, part in signal.mixed:
         middle = centred(part, over)
         factor = share / (middle.square + epsilon) if middle.square + epsilon > 0 else 0.0
         square += middle.square * factor
         samples += middle.samples * factor
         positions += middle.positions * factor
-    return Signal(0.0, square, samples, positions, 0.0, signal.channel, overlap=signal.overlap)
+        apart += middle.apart * factor
+    return Signal(0.0, square, samples, positions, apart, 0.0, signal.channel, overlap=signal.overlap)
 
 
 def _affine(node: Node, signal: Signal, over: Group) -> Signal:
@@ -122,6 +147,7 @@ def _affine(node: Node, signal: Signal, over: Group) -> Signal:
         scale_square * signal.square + cross,
         scale_square * signal.samples + cross,
         scale_square * signal.positions + cross,
+        scale_square * signal.apart + cross,
         scale * scale * signal.units + 2.0 * scale * shift * signal.mean + shift * shift,
         signal.channel,
         overlap=signal.overlap,

@@ -45,7 +45,7 @@ def forward_pass(network: Network, context: Context, precision: Precision) -> tu
         if not signal.square <= precision.largest_square:
             return (), node
         if 0.0 < signal.square < precision.smallest_square:
-            signal = Signal(0.0, 0.0, 0.0, 0.0, 0.0, signal.channel)
+            signal = Signal(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, signal.channel)
         context.signals[id(node)] = signal
     outputs = [n for n in network.outputs if id(n) not in cut] + list(starts.values())
     return tuple(outputs), None

@@ -81,6 +81,7 @@ def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
         square,
         samples,
         square if alone else min(signal.positions, square) if units == 1.0 else apart,
+        samples if alone else min(signal.apart, samples),
         square if units > 1.0 else (signal.units + (positions - 1.0) * apart) / positions,
         channel,
     )
@@ -91,8 +92,9 @@ def _mean_square(signal: Signal, units: float, positions: float) -> tuple[float,
     within = signal.square + (units - 1.0) * signal.units
     between = signal.positions + (units - 1.0) * signal.elsewhere(signal.positions)
     square = (within + (positions - 1.0) * between) / (units * positions)
-    samples = (signal.samples + (units - 1.0) * signal.elsewhere(signal.samples)) / units
-    return square, samples
+    here = signal.samples + (units - 1.0) * signal.elsewhere(signal.samples)
+    there = signal.apart + (units - 1.0) * signal.elsewhere(signal.apart)
+    return square, (here + (positions - 1.0) * there) / (units * positions)
 
 
 def _positions_left(node: Node, channel: int) -> float:
@@ -116,6 +118,7 @@ def _largest(node: Node, signal: Signal, channel: int) -> Signal:
         result.square,
         carried(signal.samples),
         carried(signal.positions),
+        carried(signal.apart),
         carried(signal.units),
         channel,
         Latent(latent.key, mean, mean * mean + variance, mean * mean),
@@ -132,7 +135,7 @@ def _positive(node: Node, signal: Signal, size: float, channel: int) -> Signal:
         "logsumexp": math.log(size) + 0.5 * signal.variance,
     }[str(kind)]
     square = level * level
-    return Signal(level, square, square, square, square, channel)
+    return Signal(level, square, square, square, square, square, channel)
 
 
 def backward(node: Node, gradient: Gradient, context: Context) -> Gradient:

@@ -47,10 +47,10 @@ class Profile:
 
     `log10_gradient_ratio` is log10 of the L2 norm of the gradient at the first weighted layer that the loss
     reaches over that at the last, for a typical draw of the weights; `log10_gradient_ratio_rms` the same per
-    entry. `spread` is the standard deviation of the former over draws of the weights. `collapse` is c/q at the last weighted
-    layer: 1 means that every input gives the same output. `horizons` are the gradient horizons of the recurrent
-    layers. `verdict` is "healthy", "vanishing", "exploding",
-    "dead" or "unknown"; `reason` says why in the last case, and names the layer in the one before.
+    entry. `spread` is the standard deviation of the former over draws of the weights. `collapse` is c/q at the
+    last weighted layer: 1 means that every input gives the same output. `horizons` are the gradient horizons
+    of the recurrent layers. `verdict` is "healthy", "vanishing", "exploding", "dead" or "unknown"; `reason`
+    says why in the last case, and names the layer in the one before.
     `assumptions` are sentences on what had to be assumed.
     """
 

@@ -137,7 +137,9 @@ def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     """The hidden states of the last layer."""
     state = settle(_stack(node, _given(inputs[0], node))[-1])
     channel = len(node.shape) - 1 if node.shape is not None else 2
-    return Signal(state.mean, state.square, state.samples, state.steps, state.mean**2, channel)
+    return Signal(
+        state.mean, state.square, state.samples, state.steps, min(state.steps, state.samples), state.mean**2, channel
+    )
 
 
 def steps_of(node: Node) -> int | None:

@@ -22,7 +22,8 @@ class Signal(NamedTuple):
     """Second moments of the entries of a tensor, over random weights and random inputs.
 
     `mean` is E[x]; `square` E[x^2] of an entry; the others are E[x x'] of two entries that differ only in
-    the sample (`samples`), in the position in space or time (`positions`), or in the unit (`units`).
+    the sample (`samples`), in the position in space or time (`positions`), in both (`apart`), or in the unit
+    (`units`).
     `channel` is the axis of the units. `mixed` holds the parts of a concatenation along that axis.
     `overlap` is how much `samples` differs from pair to pair: the variance of the covariance of two samples
     over (`square` - `samples`)^2, 1 / n for n independent units.
@@ -32,6 +33,7 @@ class Signal(NamedTuple):
     square: float
     samples: float
     positions: float
+    apart: float
     units: float
     channel: int
     latent: Latent | None = None
@@ -51,6 +53,7 @@ class Signal(NamedTuple):
             self.square * f,
             self.samples * f,
             self.positions * f,
+            self.apart * f,
             self.units * f,
             self.channel,
             None,

@@ -63,32 +63,35 @@ def _activation(function: str, _: Network) -> Rule:
     return rule
 
 
-def _fans(node: Node) -> tuple[float, float]:
+def _fans(node: Node) -> tuple[float, float, float]:
+    """Fan-in, fan-out and number of units of a layer."""
     if node.kind is Kind.LINEAR:
         fan_in = float(node.get("in_features") or axis_size(node.inputs[0].shape, -1))
-        return fan_in, float(node.get("out_features") or axis_size(node.shape, -1))
+        units = float(node.get("out_features") or axis_size(node.shape, -1))
+        return fan_in, units, units
     area = math.prod(node.get("kernel_size", (1,)))
     groups = max(int(node.get("groups", 1) or 1), 1)
-    return node.get("in_channels", 1) * area / groups, node.get("out_channels", 1) * area / groups
+    units = float(node.get("out_channels", 1))
+    return node.get("in_channels", 1) * area / groups, units * area / groups, units
 
 
-def _he(fan_in: float, fan_out: float) -> Distribution:
+def _he(fan_in: float, fan_out: float, units: float) -> Distribution:
     return Distribution("normal", 0.0, math.sqrt(2.0 / fan_in), "he", math.sqrt(2.0))
 
 
-def _xavier(fan_in: float, fan_out: float) -> Distribution:
+def _xavier(fan_in: float, fan_out: float, units: float) -> Distribution:
     return Distribution("uniform", 0.0, math.sqrt(2.0 / (fan_in + fan_out)), "xavier")
 
 
-def _lecun(fan_in: float, fan_out: float) -> Distribution:
+def _lecun(fan_in: float, fan_out: float, units: float) -> Distribution:
     return Distribution("normal", 0.0, math.sqrt(1.0 / fan_in), "lecun")
 
 
-def _orthogonal(fan_in: float, fan_out: float) -> Distribution:
-    return Distribution("orthogonal", 0.0, 1.0 / math.sqrt(max(fan_in, fan_out)), "orthogonal")
+def _orthogonal(fan_in: float, fan_out: float, units: float) -> Distribution:
+    return Distribution("orthogonal", 0.0, 1.0 / math.sqrt(max(fan_in, units)), "orthogonal")
 
 
-def _initializer(make: Callable[[float, float], Distribution]) -> Rule:
+def _initializer(make: Callable[[float, float, float], Distribution]) -> Rule:
     def rule(rewriting: Rewriting, old: Node, copy: Node) -> Node | None:
         if old.kind not in (Kind.LINEAR, Kind.CONVOLUTION) or "weight" not in old.parameters:
             return None
