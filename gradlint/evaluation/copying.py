@@ -19,7 +19,9 @@ def copied(interpreter: Interpreter, value: Value, *, deep: bool, memo: dict[int
     if isinstance(value, Instance):
         return _instance(interpreter, value, deep, memo)
     if isinstance(value, Tensor):
-        return _tensor(interpreter, value, memo) if deep and value.parameter is not None else value
+        return _tensor(interpreter, value, value.parameter, memo) if deep and value.parameter is not None else value
+    if isinstance(value, Parameter):
+        return _parameter(value, memo) if deep else value
     if isinstance(value, (list, set, frozenset, tuple)):
         if not deep:
             return type(value)(value)
@@ -45,12 +47,10 @@ def _instance(interpreter: Interpreter, value: Instance, deep: bool, memo: dict[
     return made
 
 
-def _tensor(interpreter: Interpreter, value: Tensor, memo: dict[int, Value]) -> Tensor:
-    source = value.parameter
-    assert source is not None
-    parameter = memo.get(id(source))
-    if parameter is None:
-        parameter = Parameter(
+def _parameter(source: Parameter, memo: dict[int, Value]) -> Parameter:
+    made: Parameter | None = memo.get(id(source))
+    if made is None:
+        made = Parameter(
             source.shape,
             source.distribution,
             source.trainable,
@@ -59,14 +59,21 @@ def _tensor(interpreter: Interpreter, value: Tensor, memo: dict[int, Value]) -> 
             assumed=source.assumed,
             history=list(source.history),
         )
-        memo[id(source)] = parameter
-    node = Node(
-        Kind.PARAMETER,
-        shape=value.node.shape,
-        parameters={"value": parameter},
-        origin=value.node.origin,
-        order=interpreter.budget.node(),
-    )
+        memo[id(source)] = made
+    return made
+
+
+def _tensor(interpreter: Interpreter, value: Tensor, source: Parameter, memo: dict[int, Value]) -> Tensor:
+    """A copy of a parameter, or of a view of one, which stays a view."""
+    parameter, node = _parameter(source, memo), value.node
+    if node.kind is Kind.PARAMETER:
+        node = Node(
+            Kind.PARAMETER,
+            shape=node.shape,
+            parameters={"value": parameter},
+            origin=node.origin,
+            order=interpreter.budget.node(),
+        )
     made = Tensor(node, value.dtype, parameter=parameter, partial=value.partial, window=value.window)
     memo[id(value)] = made
     return made

@@ -212,7 +212,10 @@ PROGRAMS = {
     "deep copies have parameters of their own": """
         layer = nn.Linear(2, 3)
         stack = nn.Sequential(*[copy.deepcopy(layer) for _ in range(2)], layer, layer)
-        result = shapes(stack)
+        rules = nn.utils.parametrizations
+        normed = nn.Sequential(rules.spectral_norm(nn.Linear(2, 3)), rules.weight_norm(nn.Linear(3, 2)))
+        twice = nn.Sequential(normed, copy.deepcopy(normed))
+        result = [shapes(stack), shapes(twice)]
     """,
     "hooks": """
         kept = {}
