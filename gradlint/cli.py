@@ -48,6 +48,10 @@ def _complete_rule(ctx: click.Context, param: click.Parameter, incomplete: str) 
     ]
 
 
+class _ReaderGone(Exception):
+    """Whoever reads our output has closed the pipe."""
+
+
 class _Commands(click.Group):
     """Commands, of which `check` may be left out: `gradlint src/` is `gradlint check src/`."""
 
@@ -66,14 +70,13 @@ def run(arguments: Sequence[str]) -> int:
         cast("Any", stream).reconfigure(errors="replace")
     try:
         status = commands.main(list(arguments), prog_name="gradlint", standalone_mode=False)
-        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         return _FAILED
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return _INTERRUPTED
-    except BrokenPipeError:
+    except _ReaderGone:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
     except Exception as error:  # the last resort: a mistake of gradlint's own outside of any file
@@ -202,7 +205,11 @@ def _say(failures: Sequence[Any], warnings: Sequence[str], notes: Sequence[str],
 
 def _write(text: str, file: Path | None) -> None:
     if file is None:
-        sys.stdout.write(text)
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise _ReaderGone from None
         return
     try:
         file.write_text(text, encoding="utf-8")
