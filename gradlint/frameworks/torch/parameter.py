@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gradlint.evaluation.context import Context
 from gradlint.evaluation.values import Class, Tensor, Value
 from gradlint.frameworks.torch.arguments import as_bool, dtype_name, is_assumed
@@ -18,7 +20,10 @@ def _new_parameter(ctx: Context, cls: Value, data: Value = None, requires_grad: 
         shape = (0,) if data is None else None
         return ctx.parameter(shape, UNKNOWN, trainable=trainable)
     assumed = is_assumed(data.shape) or (data.parameter is not None and data.parameter.assumed)
-    made = ctx.parameter(data.shape, distribution_of(data), trainable=trainable, dtype=data.dtype, assumed=assumed)
+    drawn = distribution_of(data)
+    if drawn.known:
+        drawn = replace(drawn, explicit=True, origin=drawn.origin or ctx.origin())
+    made = ctx.parameter(data.shape, drawn, trainable=trainable, dtype=data.dtype, assumed=assumed)
     made.values = data.values
     return made
 

@@ -184,3 +184,12 @@ def test_reset_parameters_draws_the_default_again(tables: Tables) -> None:
     tables.make("nn.init.zeros_", layer.attrs["weight"])
     tables.method(layer, "reset_parameters")
     assert parameter_of(layer.attrs["weight"]).distribution == before
+
+
+def test_what_a_parameter_is_made_of_was_chosen_by_the_program(tables: Tables) -> None:
+    drawn = tables.method(tables.make("randn", 30, 20), "__mul__", 0.02)
+    distribution = parameter_of(tables.make("nn.Parameter", drawn)).distribution
+    assert (distribution.family, distribution.std) == ("normal", 0.02)
+    assert distribution.explicit
+    assert distribution.origin is not None
+    assert not parameter_of(tables.make("nn.Parameter", tables.make("empty", 3))).distribution.known
