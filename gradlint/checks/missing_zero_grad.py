@@ -17,7 +17,11 @@ def check_training(subject: TrainingSubject) -> Iterator[Problem]:
         return
     for optimizer, step in steps(loop):
         held = parameters_of(step)
-        passes = [event for event in loop.events_of(EventKind.BACKWARD) if concerns(event, held)]
+        passes = [
+            event
+            for event in loop.events_of(EventKind.BACKWARD)
+            if concerns(event, held) and event.details.get("accumulates", True)
+        ]
         if not passes or not repeats(loop, passes[-1]) or not repeats(loop, step) or _zeroed(loop, held):
             continue
         name = "optimizer" if optimizer is not None else "model"

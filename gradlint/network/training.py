@@ -59,7 +59,7 @@ class Event:
     ESCAPE means that a network, an optimizer or parameters were handed to code that is not analysed, which may do
     anything with them. `details` holds what is special to a kind (None stands for what is not known):
 
-    - BACKWARD: `scaled`, `retain_graph`.
+    - BACKWARD: `scaled`, `retain_graph`, `accumulates` (false where gradients are new ones, as those of a tape).
     - CLIP: `method` ("norm", "value", "manual"), `limit`, `parameters`.
     - ZERO_GRAD: `parameters`.
     - STEP: `scaled`, `learning_rate` (at that time).

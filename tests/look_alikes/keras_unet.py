@@ -48,7 +48,5 @@ def dice_coefficient(y_true, y_pred, smooth=1.0):
 
 if __name__ == "__main__":
     model = build_unet((256, 256, 3))
-    model.compile(
-        optimizer=tf.keras.optimizers.Adam(1e-4), loss="binary_crossentropy", metrics=[dice_coefficient]
-    )
+    model.compile(optimizer=tf.keras.optimizers.Adam(1e-4), loss="binary_crossentropy", metrics=[dice_coefficient])
     model.summary()

@@ -34,7 +34,7 @@ def _gradient(
 ) -> Value:
     """`tape.gradient(loss, variables)`: the backward pass; the gradients come back in the structure of `sources`."""
     loss = next(iter(tensors_in(target)), None)
-    ctx.event(EventKind.BACKWARD, node=loss.node if loss is not None else None, scaled=False)
+    ctx.event(EventKind.BACKWARD, node=loss.node if loss is not None else None, scaled=False, accumulates=False)
     return _gradients_of(ctx, sources, {})
 
 
