@@ -13,6 +13,7 @@ from gradlint.evaluation.classes import is_network_class
 from gradlint.evaluation.errors import Raised, ShapeMismatch
 from gradlint.evaluation.inputs import InputShape, candidates, first_layer
 from gradlint.evaluation.records import Created
+from gradlint.evaluation.registration import unregistered
 from gradlint.evaluation.values import (
     Assumed,
     Function,
@@ -44,6 +45,7 @@ class _Pass:
     error: Raised | None
     depth_known: bool
     result: Value = None
+    made: tuple[Instance, ...] = ()
 
     @property
     def opaque(self) -> int:
@@ -115,6 +117,7 @@ def build(interpreter: Interpreter, item: Created, call: str = "", shapes: list[
         pretrained=any(layer.hidden.get("pretrained") is True for _, layer in named_modules(instance)),
         unresolved=_unresolved(opaque, losses, run.error, instance),
         assumptions=_assumptions(instance),
+        unregistered=unregistered(instance, nodes, run.made),
     )
 
 
@@ -197,6 +200,7 @@ def forward(interpreter: Interpreter, instance: Instance, shape: InputShape) -> 
 
     unknowns = len(interpreter.record.unknowns)
     events = len(interpreter.record.events)
+    created = len(interpreter.record.created)
     method = instance.cls.find("call" if instance.cls.derives_from("keras.Layer") else "forward")
     origin = instance.origin
     assert origin is not None
@@ -224,7 +228,8 @@ def forward(interpreter: Interpreter, instance: Instance, shape: InputShape) -> 
     if error is not None:
         del interpreter.record.unknowns[unknowns:]
     outputs = [t for t in _tensors_of(result) if t.node.kind not in (Kind.INPUT, Kind.CONSTANT, Kind.PARAMETER)]
-    return _Pass(inputs, outputs, error, depth_known, result)
+    made = tuple(item.instance for item in interpreter.record.created[created:])
+    return _Pass(inputs, outputs, error, depth_known, result, made)
 
 
 def _tensors_of(value: Value) -> list[Tensor]:

@@ -142,6 +142,23 @@ class Unresolved:
     cost: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Unregistered:
+    """Something with weights that a network uses and does not own.
+
+    `how` is "list", "tuple" or "dict" for several layers or parameters in a container of Python, "forward" for a
+    layer that is made anew in each forward pass, "computed" for the result of an operation on a parameter, and
+    "tensor" for a tensor that requires a gradient and is no parameter. `name` is the dotted path of the attribute
+    that holds it (empty for "forward"), `count` the number of things in a container.
+    """
+
+    how: str
+    name: str
+    parameters: tuple[Parameter, ...]
+    origin: Origin
+    count: int = 1
+
+
 @dataclass(slots=True, eq=False)
 class Network:
     """A network as the source builds it.
@@ -151,7 +168,8 @@ class Network:
     forward pass was followed from input to output with no unknown operation on the way. `assumptions` are
     sentences such as "width 64 assumed for `hidden`"; `depth_known` is false when the number of layers
     rests on an unknown value. `call` is the source text of the instantiation ("ResNet(depth=50)").
-    `pretrained` is true when weights are loaded into it, so that initialization says nothing.
+    `pretrained` is true when weights are loaded into it, so that initialization says nothing. `unregistered` is what
+    its forward pass uses and its parameters do not include.
     """
 
     name: str
@@ -168,6 +186,7 @@ class Network:
     dtype: str = "float32"
     unresolved: tuple[Unresolved, ...] = ()
     assumptions: tuple[str, ...] = ()
+    unregistered: tuple[Unregistered, ...] = ()
 
     @property
     def weighted(self) -> tuple[Node, ...]:

@@ -12,6 +12,7 @@ from gradlint.frameworks.shapes import is_floating
 from gradlint.frameworks.torch.arguments import dtype_name
 from gradlint.frameworks.torch.functions.tables import Table, tensor
 from gradlint.frameworks.weights import detached
+from gradlint.network import Kind
 
 TABLE = Table()
 
@@ -66,7 +67,17 @@ def dtype_given(*values: Value) -> str | None:
 def _to(ctx: Context, input: Value, *args: Value, **kwargs: Value) -> Value:
     x = tensor(ctx, input)
     dtype = dtype_given(*args, *[kwargs[key] for key in ("dtype", "other") if key in kwargs])
-    return x if dtype is None else cast(ctx, x, dtype)
+    if dtype is None:
+        return moved(ctx, x, *args, *kwargs.values())
+    return cast(ctx, x, dtype)
+
+
+def moved(ctx: Context, x: Tensor, *devices: Value) -> Tensor:
+    """A tensor on another device: for a parameter that is a copy, which no module registers."""
+    stays = not devices or any(isinstance(device, str) and device.startswith("cpu") for device in devices)
+    if stays or x.node.kind is not Kind.PARAMETER or x.partial:
+        return x
+    return reshaped(ctx, x, x.shape, "identity")
 
 
 def _type(ctx: Context, input: Value, dtype: Value = None, *args: Value, **kwargs: Value) -> Value:
@@ -103,6 +114,10 @@ def _moved(ctx: Context, input: Value, *args: Value, **kwargs: Value) -> Value:
     return tensor(ctx, input)
 
 
+def _to_accelerator(ctx: Context, input: Value, *args: Value, **kwargs: Value) -> Value:
+    return moved(ctx, tensor(ctx, input), "cuda")
+
+
 def _detach(ctx: Context, input: Value) -> Value:
     x = tensor(ctx, input)
     return pass_on(x, detached(ctx, x))
@@ -133,7 +148,8 @@ for _name, _dtype in _METHODS.items():
 TABLE.add("to", _to, "m")
 TABLE.add("type", _type, "m")
 TABLE.add("type_as", _type_as, "m")
-TABLE.add("cpu cuda xpu ipu mtia to_sparse to_mkldnn", _moved, "m")
+TABLE.add("cpu to_sparse to_mkldnn", _moved, "m")
+TABLE.add("cuda xpu ipu mtia", _to_accelerator, "m")
 TABLE.add("detach", _detach)
 TABLE.add("detach_", _detach_in_place)
 for _name in ("item", "tolist", "numpy"):

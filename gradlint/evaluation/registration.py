@@ -1,0 +1,84 @@
+"""Parameters that a network uses and does not own, so that no optimizer over its parameters ever finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from gradlint.evaluation.values import Instance, Tensor, Value, walk
+from gradlint.frameworks.modules import all_parameters, is_layer, is_parameter, named_modules
+from gradlint.network import Kind, Node, Parameter, Unregistered, topological
+
+_CONTAINERS: dict[type, str] = {list: "list", tuple: "tuple", dict: "dict"}
+_DEPTH = 3
+
+
+def unregistered(instance: Instance, nodes: Iterable[Node], made: Iterable[Instance]) -> tuple[Unregistered, ...]:
+    """What is used in the forward pass of `instance` and is none of its parameters.
+
+    `nodes` are those of the pass and `made` the layers that were made during it.
+    """
+    own = {id(parameter) for parameter in all_parameters(instance)}
+    nodes = tuple(nodes)
+    used = {id(p): p for node in nodes for p in node.parameters.values() if id(p) not in own and p.trainable}
+    found: list[Unregistered] = []
+    for layer in made:
+        found.extend(_created(layer, used))
+    for path, layer in named_modules(instance):
+        if layer.cls.syntax is not None:
+            for name, value in layer.attrs.items():
+                found.extend(_in_attribute(f"{path}.{name}" if path else name, value, used, nodes))
+    return tuple(found)
+
+
+def _created(layer: Instance, used: dict[int, Parameter]) -> Iterator[Unregistered]:
+    lost = _take(used, all_parameters(layer))
+    if lost and layer.origin is not None:
+        yield Unregistered("forward", "", lost, layer.origin)
+
+
+def _in_attribute(
+    name: str, value: Value, used: dict[int, Parameter], nodes: tuple[Node, ...]
+) -> Iterator[Unregistered]:
+    if type(value) in _CONTAINERS:
+        yield from _in_container(name, value, used)
+    elif isinstance(value, Tensor) and not is_parameter(value):
+        source = _parameter_behind(value, used)
+        if source is not None and value.node.origin is not None:
+            yield Unregistered("computed", name, _take(used, [source]), value.node.origin)
+        elif _leaf(value) and any(node is value.node for node in nodes):
+            assert value.node.origin is not None
+            yield Unregistered("tensor", name, (), value.node.origin)
+
+
+def _in_container(name: str, value: Value, used: dict[int, Parameter]) -> Iterator[Unregistered]:
+    """A container of several layers or parameters; with a single one it is a way to hide it on purpose."""
+    held = [item for item in walk(value, _DEPTH) if is_layer(item) or is_parameter(item)]
+    parameters = [
+        p for item in held for p in (all_parameters(item) if isinstance(item, Instance) else [item.parameter])
+    ]
+    lost = _take(used, parameters)
+    origin = next((_origin_of(item) for item in held if _origin_of(item) is not None), None)
+    if lost and len(held) > 1 and origin is not None:
+        yield Unregistered(_CONTAINERS[type(value)], name, lost, origin, len(held))
+
+
+def _origin_of(item: Value) -> Value:
+    return item.origin if isinstance(item, Instance) else item.node.origin
+
+
+def _take(used: dict[int, Parameter], candidates: Iterable[Parameter | None]) -> tuple[Parameter, ...]:
+    """Those of `candidates` that are used, taken out of `used`."""
+    return tuple(p for p in candidates if p is not None and used.pop(id(p), None) is not None)
+
+
+def _parameter_behind(tensor: Tensor, used: dict[int, Parameter]) -> Parameter | None:
+    """The parameter that an operation turned into `tensor`, if nothing else went in."""
+    behind = topological((tensor.node,))
+    if any(node.kind is Kind.INPUT for node in behind):
+        return None
+    parameters = [p for node in behind for p in node.parameters.values()]
+    return parameters[0] if len(parameters) == 1 and id(parameters[0]) in used else None
+
+
+def _leaf(tensor: Tensor) -> bool:
+    return tensor.node.kind is Kind.CONSTANT and tensor.attributes.get("requires_grad") is True
