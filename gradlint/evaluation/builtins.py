@@ -581,7 +581,7 @@ _FUNCTIONS: dict[str, Callable[..., Value]] = {
     "eval": _unknown_result("eval"),
     "exec": _unknown_result("exec"),
     "globals": lambda context: context.modules.globals_of(context),
-    "locals": lambda context: dict(context.caller_arguments()),
+    "locals": lambda context: dict(context.local_variables()),
     "dir": _unknown_result("dir"),
     "__import__": _unknown_result("__import__"),
     "exit": _quiet,

@@ -179,6 +179,7 @@ def call_function(interpreter: Interpreter, function: Function, args: list[Value
     scope = Scope(function.scope.source, function.scope, frame)
     scope.variables = bind_arguments(interpreter, function, args, kwargs)
     frame.arguments = dict(scope.variables)
+    frame.scope = scope
     syntax = function.syntax
     frames.append(frame)
     try:

@@ -87,6 +87,9 @@ class Context(Protocol):
     def instantiate(self, cls: Class, /, *args: Value, **kwargs: Value) -> Value:
         """A new object of `cls`."""
 
+    def local_variables(self) -> dict[str, Value]:
+        """The variables of the function of the source that is being run."""
+
     def caller_arguments(self) -> dict[str, Value]:
         """The arguments, by name, of the function of the source that is being run."""
 

@@ -38,7 +38,17 @@ if TYPE_CHECKING:
 class Frame:
     """One call in progress: whose code runs, from where it was called, and what it may yet return."""
 
-    __slots__ = ("arguments", "caller", "function", "possible_break", "possible_returns", "source", "syntax", "yields")
+    __slots__ = (
+        "arguments",
+        "caller",
+        "function",
+        "possible_break",
+        "possible_returns",
+        "scope",
+        "source",
+        "syntax",
+        "yields",
+    )
 
     def __init__(self, source: PositionSource, function: Function | None, caller: Origin | None) -> None:
         self.source = source
@@ -46,6 +56,7 @@ class Frame:
         self.caller = caller
         self.syntax: Any = None
         self.arguments: dict[str, Value] = {}
+        self.scope: Scope | None = None
         self.possible_returns: list[Value] = []
         self.possible_break = False
         self.yields: list[Value] | None = None
@@ -241,6 +252,11 @@ class Interpreter:
     def caller_arguments(self) -> dict[str, Value]:
         """The arguments, by name, of the function of the source that is being run."""
         return self.frame.arguments
+
+    def local_variables(self) -> dict[str, Value]:
+        """The variables of the function of the source that is being run."""
+        scope = self.frame.scope
+        return self.frame.arguments if scope is None else scope.variables
 
     @property
     def followed(self) -> frozenset[Path]:

@@ -308,6 +308,11 @@ def _quiet(context: Context, *args: Value, **kwargs: Value) -> None:
     return None
 
 
+def _environment(context: Context, key: Value = None, default: Value = None) -> Value:
+    """A variable of the environment: its default where the source gives one."""
+    return context.unknown("the environment") if default is None else default
+
+
 def _null_context(context: Context, cls: Class, value: Value = None) -> Value:
     return Instance(cls, payload=None, hidden={"value": value})
 
@@ -401,7 +406,8 @@ NAMES: dict[str, Value] = {
     "os.path.dirname": _pure("os.path.dirname", posixpath.dirname),
     "os.path.splitext": _pure("os.path.splitext", posixpath.splitext),
     "os.sep": "/",
-    "os.environ.get": Native("os.environ.get", lambda context, key, default=None: context.unknown("the environment")),
+    "os.environ.get": Native("os.environ.get", _environment),
+    "os.getenv": Native("os.getenv", _environment),
     "sys.version_info": tuple(sys.version_info),
     "sys.platform": sys.platform,
     "sys.maxsize": sys.maxsize,
