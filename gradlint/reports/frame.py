@@ -44,12 +44,11 @@ def frame(span: Span, label: str, source_line: SourceLine, style: Style, color: 
     yield margin
     for line in range(first, last + 1):
         text = source_line(span, line)
-        start, end = _underlined(span, line, text)
-        cut = _cut(text, start, end)
+        cut = _cut(text, *_underlined(span, line, text))
         yield f"{style(str(line).rjust(width), 'blue')} {bar} {cut.text}".rstrip()
-        if line >= span.line:
+        if line == span.line:
             mark = style("^" * max(cut.end - cut.start, 1), color)
-            beside = f" {style(label, color)}" if label and line == last else ""
+            beside = f" {style(label, color)}" if label else ""
             yield f"{margin} {' ' * cut.start}{mark}{beside}"
     yield margin
 
@@ -64,11 +63,10 @@ def _last_line(span: Span) -> int:
 
 
 def _underlined(span: Span, line: int, text: str) -> tuple[int, int]:
-    """The columns (from 0) of `line` that belong to the span."""
-    indent = len(text) - len(text.lstrip())
-    start = span.column - 1 if line == span.line else indent
+    """The columns (from 0) of the span in a line; further lines are cut at the same place."""
+    start = min(span.column - 1, len(text))
     end = span.end_column - 1 if line == span.end_line else len(text.rstrip())
-    return min(start, len(text)), max(min(end, len(text)), min(start, len(text)))
+    return start, max(min(end, len(text)), start)
 
 
 def _cut(text: str, start: int, end: int) -> _Cut:

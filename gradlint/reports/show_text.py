@@ -15,10 +15,10 @@ WIDTH = 80
 UNRESOLVED_SHOWN = 20
 """Places where knowledge was lost that are listed for one network; the rest is counted."""
 
-_NAME_WIDTH = 26
-_CLASS_WIDTH = 14
+_NAME_WIDTH = 22
+_CLASS_WIDTH = 12
 _NUMBER_WIDTH = 9
-_BAR_WIDTH = WIDTH - 2 - _NAME_WIDTH - _CLASS_WIDTH - 3 * _NUMBER_WIDTH - 4
+_BAR_WIDTH = WIDTH - 2 - _NAME_WIDTH - _CLASS_WIDTH - 3 * _NUMBER_WIDTH - 5
 _WIDEST_SCALE = 40.0
 """Decades: gradients further down than this are no longer told apart."""
 

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from gradlint.findings import Span
+from gradlint.reports import show_json, show_text
+from gradlint.reports.show_text import Bounds
+from gradlint.reports.style import Style
+from gradlint.showing import Showing, ShownLayer, ShownNetwork, ShownUnresolved
+
+
+def layer(name: str, gradient: float | None, **changes: object) -> ShownLayer:
+    made = ShownLayer(
+        name=name,
+        kind="linear",
+        class_name="torch.nn.Linear",
+        span=Span("net.py", 5, 10, 5, 30),
+        parameters=16512,
+        weight_std=0.0510312,
+        signal=0.33567,
+        log10_gradient=gradient,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+NETWORK = ShownNetwork(
+    name="Net",
+    call="Net(depth=4)",
+    span=Span("net.py", 20, 7, 20, 19),
+    framework="torch",
+    complete=True,
+    parameters=66048,
+    trainable_parameters=66048,
+    layers=(layer("0", -4.2), layer("2", -2.8), layer("blocks.3.attention.projection.out", -1.4), layer("head", 0.0)),
+    log10_gradient_ratio=-4.2,
+    log10_gradient_ratio_rms=-4.1,
+    verdict="vanishing",
+    reason="",
+    assumptions=(),
+    unresolved=(),
+)
+UNRESOLVED = tuple(ShownUnresolved(Span("net.py", n, 5, n, 9), f"reason {n}", 30 - n) for n in range(1, 30))
+
+NETWORKS = {
+    "vanishing": NETWORK,
+    "healthy": replace(
+        NETWORK, verdict="healthy", log10_gradient_ratio=0.4, layers=(layer("0", 0.4), layer("1", 0.2), layer("2", 0.0))
+    ),
+    "exploding": replace(
+        NETWORK, verdict="exploding", log10_gradient_ratio=math.inf, layers=(layer("0", math.inf), layer("1", 0.0))
+    ),
+    "dead": replace(
+        NETWORK,
+        verdict="dead",
+        log10_gradient_ratio=-math.inf,
+        reason="`0` gets no gradient at all",
+        layers=(layer("0", -math.inf), layer("1", 0.0)),
+    ),
+    "unknown": replace(
+        NETWORK,
+        verdict="unknown",
+        complete=False,
+        parameters=None,
+        trainable_parameters=None,
+        log10_gradient_ratio=None,
+        log10_gradient_ratio_rms=None,
+        reason="the number of layers is not known",
+        layers=(layer("0", None, parameters=None, weight_std=None, signal=None, span=None), layer("", None)),
+        assumptions=("width 64 assumed for `hidden`",),
+        unresolved=UNRESOLVED,
+    ),
+    "frozen": replace(NETWORK, trainable_parameters=100, span=None),
+    "without layers": replace(NETWORK, layers=(), verdict="unknown", reason="there is no layer with weights"),
+    "a long call": replace(NETWORK, call="Net(\n    " + "a_long_argument=1, " * 10 + ")"),
+}
+
+
+def showing(*networks: ShownNetwork, **changes: object) -> Showing:
+    made = Showing("net.py", networks, (), ())
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_network(name: str, snapshot: SnapshotAssertion) -> None:
+    text = show_text.render(showing(NETWORKS[name]), Bounds())
+    assert text == snapshot
+    assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_color(snapshot: SnapshotAssertion) -> None:
+    assert show_text.render(showing(NETWORK), Bounds(), Style(enabled=True)) == snapshot
+
+
+def test_bounds_decide_which_bars_are_red() -> None:
+    wide = show_text.render(showing(NETWORK), Bounds(vanishing=-9.0), Style(enabled=True))
+    assert wide.count("\x1b[32m") == len(NETWORK.layers)
+
+
+def test_a_file_without_networks(snapshot: SnapshotAssertion) -> None:
+    assert (
+        show_text.render(showing(unresolved=UNRESOLVED[:2], notes=("evaluation was cut short",)), Bounds()) == snapshot
+    )
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_json(name: str, snapshot: SnapshotAssertion) -> None:
+    assert show_json.render(showing(replace(NETWORKS[name], unresolved=NETWORKS[name].unresolved[:2]))) == snapshot
+
+
+def test_json_has_the_documented_keys_and_no_other() -> None:
+    content = json.loads(show_json.render(showing(NETWORKS["unknown"])))
+    assert list(content) == ["version", "networks"]
+    (network,) = content["networks"]
+    assert list(network) == [
+        "name",
+        "call",
+        "file",
+        "line",
+        "framework",
+        "complete",
+        "parameters",
+        "trainable_parameters",
+        "layers",
+        "log10_gradient_ratio",
+        "log10_gradient_ratio_rms",
+        "verdict",
+        "unresolved",
+    ]
+    assert list(network["layers"][0]) == [
+        "name",
+        "kind",
+        "class",
+        "file",
+        "line",
+        "parameters",
+        "weight_std",
+        "signal",
+        "log10_gradient",
+    ]
+    assert list(network["unresolved"][0]) == ["file", "line", "reason"]
