@@ -97,11 +97,13 @@ def build(interpreter: Interpreter, item: Created, call: str = "", shapes: list[
         run = _best_pass(interpreter, instance, shapes)
     outputs = tuple(tensor.node for tensor in run.outputs)
     nodes = topological(outputs)
-    _finish_nodes(instance, nodes)
+    layers = list(named_modules(instance))
+    owners = {id(p): (path, p) for path, layer in reversed(layers) for p in own_parameters(layer).values()}
+    _finish_nodes(layers, {key: path for key, (path, _) in owners.items()}, nodes)
     opaque = [node for node in nodes if node.kind is Kind.OPAQUE]
     losses = interpreter.record.unknowns[unknowns:]
     parameters = tuple(all_parameters(instance))
-    depth_known = run.depth_known and not _uncertain_depth(instance, item.uncertain)
+    depth_known = run.depth_known and all(layer.hidden.get("uncertain", 0) <= item.uncertain for _, layer in layers)
     shapes_known = all(parameter.shape is not None for parameter in parameters)
     return Network(
         name=_name(instance),
@@ -114,7 +116,7 @@ def build(interpreter: Interpreter, item: Created, call: str = "", shapes: list[
         origin=instance.origin,
         complete=bool(outputs) and not opaque and run.error is None and shapes_known and depth_known,
         depth_known=depth_known,
-        pretrained=any(layer.hidden.get("pretrained") is True for _, layer in named_modules(instance)),
+        pretrained=any(layer.hidden.get("pretrained") is True for _, layer in layers),
         unresolved=_unresolved(opaque, losses, run.error, instance),
         assumptions=_assumptions(instance),
         unregistered=unregistered(instance, nodes, run.made),
@@ -145,10 +147,6 @@ def _graph_of(interpreter: Interpreter, instance: Instance) -> _Pass | None:
         return None
     outputs, inputs = tensors_in(instance.hidden["outputs"]), tensors_in(instance.hidden["inputs"])
     return _Pass(inputs, outputs, None, not instance.hidden.get("uncertain", False)) if outputs else None
-
-
-def _uncertain_depth(instance: Instance, since: int) -> bool:
-    return any(layer.hidden.get("uncertain", 0) > since for _, layer in named_modules(instance))
 
 
 def _best_pass(interpreter: Interpreter, instance: Instance, shapes: list[InputShape] | None) -> _Pass:
@@ -300,24 +298,26 @@ _WIDTHS = frozenset(
 )
 
 
+_MAY_HOLD_UNKNOWN = frozenset({Unknown, tuple, list, dict, type(None)})
+
 # Attributes without which a node of the kind means nothing.
 _NEEDED = {Kind.CONVOLUTION: frozenset({"kernel_size", "stride", "dilation", "padding"})}
 
 
-def _finish_nodes(instance: Instance, nodes: tuple[Node, ...]) -> None:
-    """Give the nodes of layers the paths of their layers, and leave no value of the evaluator in any node."""
-    paths: dict[int, str] = {}
-    owners: dict[int, str] = {}
-    for path, layer in named_modules(instance):
-        paths[id(layer)] = path
-        for parameter in own_parameters(layer).values():
-            owners.setdefault(id(parameter), path)
+def _finish_nodes(layers: list[tuple[str, Instance]], owners: dict[int, str], nodes: tuple[Node, ...]) -> None:
+    """Give the nodes of layers the paths of their layers, and leave no value of the evaluator in any node.
+
+    `owners` maps the identity of a parameter to the path of the layer that holds it.
+    """
+    paths = {id(layer): path for path, layer in layers}
     for node in nodes:
         needed = _NEEDED.get(node.kind, ())
         unknown = {
             key: value
             for key, value in node.attributes.items()
-            if contains_unknown(value) is not None or (value is None and key in needed)
+            if type(value) in _MAY_HOLD_UNKNOWN
+            and (value is not None or key in needed)
+            and (value is None or contains_unknown(value) is not None)
         }
         if unknown:
             node.attributes = {key: value for key, value in node.attributes.items() if key not in unknown}

@@ -8,6 +8,7 @@ from gradlint.evaluation.values import Class, Instance, Tensor, Value
 from gradlint.network import Kind, Parameter
 
 _ROOTS = frozenset({"torch.nn.Module", "keras.Layer"})
+_FLAG = "__gradlint_is_layer__"
 
 
 def is_layer(value: Value) -> bool:
@@ -15,21 +16,28 @@ def is_layer(value: Value) -> bool:
 
     An object whose class has an ancestor that is not known counts as one if it has a `forward` or `call`.
     """
-    if not isinstance(value, Instance):
+    if type(value) is not Instance:
         return False
+    known = value.cls.namespace.get(_FLAG)
+    if known is None:
+        known = value.cls.namespace[_FLAG] = _is_layer_class(value.cls)
+    return bool(known)
+
+
+def _is_layer_class(cls: Class) -> bool:
     opaque = False
-    for cls in value.cls.mro:
-        if not isinstance(cls, Class):
+    for ancestor in cls.mro:
+        if not isinstance(ancestor, Class):
             opaque = True
-        elif cls.name in _ROOTS and cls.syntax is None:
+        elif ancestor.name in _ROOTS and ancestor.syntax is None:
             return True
-    return opaque and any(bool(value.cls.find(name)) for name in ("forward", "call"))
+    return opaque and any(bool(cls.find(name)) for name in ("forward", "call"))
 
 
 def is_parameter(value: Value) -> bool:
     """Whether `value` is a parameter itself, which is registered on assignment, and not a view of one."""
     return (
-        isinstance(value, Tensor)
+        type(value) is Tensor
         and value.parameter is not None
         and value.node.kind is Kind.PARAMETER
         and not value.partial
@@ -44,11 +52,15 @@ def children(instance: Instance) -> dict[str, Instance]:
     own: dict[str, Instance] | None = instance.hidden.get("children")
     if own is not None:
         return own
+    found = {name: value for name, value in instance.attrs.items() if type(value) is Instance and is_layer(value)}
+    if not any(type(value) in _CONTAINERS for value in instance.attrs.values()):
+        return found
     if not instance.cls.derives_from("keras.Layer"):
-        return {
-            name: value for name, value in instance.attrs.items() if isinstance(value, Instance) and is_layer(value)
-        }
+        return found
     return {name: layer for key, value in instance.attrs.items() for name, layer in _tracked(key, value, 4)}
+
+
+_CONTAINERS = frozenset({list, tuple, dict})
 
 
 def _tracked(name: str, value: Value, depth: int) -> Iterator[tuple[str, Instance]]:

@@ -19,7 +19,7 @@ from gradlint.network import Distribution, Kind, Shape
 DISTRIBUTION = "distribution"
 """Key of `Tensor.attributes` under which a tensor that is no parameter keeps what its entries were drawn from."""
 
-MAX_VALUES = 128
+MAX_VALUES = 64
 """How many entries a tensor may have for them to be kept."""
 
 
