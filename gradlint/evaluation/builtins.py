@@ -280,6 +280,11 @@ def _own(value: Instance, name: str) -> Value:
 
 
 def _hasattr(context: Context, value: Value, name: Value) -> Value:
+    if isinstance(value, Symbol) and isinstance(name, str):
+        # What a table knows is there; what it does not know may be there all the same.
+        if not isinstance(context.getattr(value, name), Symbol):
+            return True
+        return context.unknown(f"whether {value.name} has '{name}'")
     if isinstance(value, (Unknown, Symbol)) or not isinstance(name, str):
         return context.unknown("hasattr() of something unknown")
     if isinstance(value, Instance):

@@ -266,6 +266,22 @@ def _sequence_of_floats(name: str) -> Callable[..., Value]:
     return call
 
 
+def _split_array(context: Context, values: Value = None, parts: Value = None, *args: Value, **kwargs: Value) -> Value:
+    """`numpy.split` of a one-dimensional array: into equal parts, or at positions."""
+    values = operators.plain(values)
+    if not isinstance(values, list) or contains_unknown(parts):
+        return context.unknown("numpy.split() of something unknown")
+    if isinstance(parts, int) and parts > 0:
+        size = -(-len(values) // parts)
+        cuts = list(range(size, len(values), size))
+    elif isinstance(parts, (list, tuple)) and all(isinstance(cut, int) for cut in parts):
+        cuts = list(parts)
+    else:
+        return context.unknown("numpy.split() at positions that are not known")
+    edges = [0, *cuts, len(values)]
+    return [values[start:stop] for start, stop in itertools.pairwise(edges)]
+
+
 _IDENTITY_DECORATORS = [
     "functools.lru_cache",
     "functools.cache",
@@ -421,6 +437,8 @@ NAMES: dict[str, Value] = {
     "numpy.prod": Native("numpy.prod", _product),
     "numpy.linspace": Native("numpy.linspace", _sequence_of_floats("linspace")),
     "numpy.arange": Native("numpy.arange", _sequence_of_floats("arange")),
+    "numpy.split": Native("numpy.split", _split_array),
+    "numpy.array_split": Native("numpy.array_split", _split_array),
     "numpy.sum": BUILTINS["sum"],
     "numpy.max": BUILTINS["max"],
     "numpy.min": BUILTINS["min"],
