@@ -83,7 +83,7 @@ def _split(ctx: Context, x: Value = None, indices_or_sections: Value = None, axi
     t = tensor(ctx, x)
     known, count = integer(axis), integer(indices_or_sections)
     if t.shape is None or known is None:
-        parts = count or 1
+        parts = count or (len(indices_or_sections) if isinstance(indices_or_sections, (list, tuple)) else 1)
         return [ctx.opaque("a split of a tensor of unknown shape", [t]) for _ in range(parts)]
     place = shapes.axis_of(known, len(t.shape))
     size = t.shape[place]
