@@ -70,7 +70,7 @@ def gradient_problem(
         network=network.name,
         claims=(_claim(profile),),
     )
-    first = profile.layers[0].node
+    first = first_layer(profile)
     if first.origin is not None and first.origin.syntax is not where.syntax:
         arrival = Aside(first.origin, f"the gradient arrives here: {layer_name(first, network)}")
         problem = replace(problem, related=(arrival,))
@@ -114,6 +114,11 @@ def common_origin(origins: Iterable[Origin | None]) -> Origin | None:
     return max(known, key=lambda origin: counts[id(origin.syntax)], default=None)
 
 
+def first_layer(profile: Profile) -> Node:
+    """The layer that the ratio speaks of: the first one that the loss reaches."""
+    return next((layer.node for layer in profile.layers if layer.log10_gradient is not None), profile.layers[0].node)
+
+
 def doubtful(subject: NetworkSubject) -> bool:
     """Whether a prediction rests on assumptions, or on a network that was not read in full."""
     return bool(subject.profile.assumptions) or not subject.network.complete
@@ -123,7 +128,7 @@ def _fate(subject: NetworkSubject, plural: bool) -> str:
     profile = subject.profile
     ratio = profile.log10_gradient_ratio
     assert ratio is not None
-    first = layer_name(profile.layers[0].node, subject.network)
+    first = layer_name(first_layer(profile), subject.network)
     if ratio == math.inf:
         return f"{'make' if plural else 'makes'} the signal overflow: {profile.reason}"
     if profile.verdict == EXPLODING:

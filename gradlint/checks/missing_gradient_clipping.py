@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from gradlint.checks._causes import first_layer
 from gradlint.checks._wording import layer_name, listed, power
 from gradlint.claims import Claim, ClaimKind
 from gradlint.findings import Confidence, Evidence, Remedy, Severity
@@ -98,7 +99,7 @@ def _exploding(member: NetworkSubject, loop: TrainingLoop, where: Origin) -> Ite
     ratio = profile.log10_gradient_ratio
     if ratio is None or profile.verdict != EXPLODING or member.attribution is not None or not member.network.complete:
         return
-    first = layer_name(profile.layers[0].node, member.network)
+    first = layer_name(first_layer(profile), member.network)
     yield Problem(
         f"a network whose gradient grows by {power(ratio)} on the way to {first} is trained without gradient clipping",
         where,

@@ -49,8 +49,8 @@ class Profile:
     reaches over that at the last, for a typical draw of the weights; `log10_gradient_ratio_rms` the same per
     entry. `spread` is the standard deviation of the former over draws of the weights. `collapse` is c/q at the
     last weighted layer: 1 means that every input gives the same output. `horizons` are the gradient horizons
-    of the recurrent layers. `verdict` is "healthy", "vanishing", "exploding", "dead" or "unknown"; `reason`
-    says why in the last case, and names the layer in the one before.
+    of the recurrent layers. `verdict` is "healthy", "vanishing", "exploding" (both ratios are out of bounds),
+    "dead" or "unknown"; `reason` says why in the last case, and names the layer in the one before.
     `assumptions` are sentences on what had to be assumed.
     """
 
@@ -147,7 +147,7 @@ def _profile(
         tuple(layers),
         ratio,
         rms,
-        _verdict(ratio, context.settings),
+        _verdict(ratio, rms, context.settings),
         output.samples / output.square if output.square > 0.0 else 1.0,
         math.sqrt(spread) * _TO_LOG10,
         _horizons(weighted),
@@ -167,12 +167,16 @@ def _horizons(weighted: Sequence[Node]) -> tuple[Horizon, ...]:
     return tuple(found)
 
 
-def _verdict(log10_ratio: float, settings: Settings) -> str:
-    if log10_ratio == -math.inf:
+def _verdict(whole: float, entry: float, settings: Settings) -> str:
+    """What a ratio of norms means: it must be out of bounds as a whole and for each entry.
+
+    A layer of many entries has a larger norm than one of few, though each entry gets the same.
+    """
+    if whole == -math.inf:
         return DEAD
-    if log10_ratio < math.log10(settings.vanishing):
+    if max(whole, entry) < math.log10(settings.vanishing):
         return VANISHING
-    if log10_ratio > math.log10(settings.exploding):
+    if min(whole, entry) > math.log10(settings.exploding):
         return EXPLODING
     return HEALTHY
 
