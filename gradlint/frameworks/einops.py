@@ -126,7 +126,7 @@ def apply_pattern(
     given = {key: value for key, value in known.items() if value is not None}
     pattern = parse_pattern(text, x.shape, given) if isinstance(text, str) and x.shape is not None else None
     if pattern is None:
-        return ctx.opaque("a pattern of einops that is not known", [x])
+        return _unsolved(ctx, x, text, axes, reduce, name)
     left, right = pattern.left.names, pattern.right.names
     x = _viewed(ctx, x, tuple(pattern.sizes[axis] for axis in left), name)
     dropped = tuple(place for place, axis in enumerate(left) if axis not in right)
@@ -147,6 +147,21 @@ def apply_pattern(
         full = tuple(pattern.sizes[axis] for axis in right)
         x = x if x.shape == full else reshaped(ctx, x, full, "expand", name)
     return _viewed(ctx, x, pattern.shape(pattern.right.groups), name)
+
+
+def _unsolved(ctx: Context, x: Tensor, text: Value, axes: Mapping[str, Value], reduce: Value, name: str) -> Tensor:
+    """What a pattern gives whose sizes are not all known: entries that are moved or reduced, of unknown shape."""
+    before, _, after = text.partition("->") if isinstance(text, str) and "->" in text else ("", "", "(")
+    left, right = parse_side(before, 0, "<"), parse_side(after, 0, ">")
+    more = set() if left is None or right is None else {axis for axis in right.names if "=" not in axis} - {*left.names}
+    if left is None or right is None or not more <= axes.keys():
+        return ctx.opaque("a pattern of einops that is not known", [x])
+    kind = _REDUCTIONS.get(reduce) if isinstance(reduce, str) else None
+    if kind is not None:
+        return reduction(ctx, x, kind, None, class_name=name)
+    if reduce is not None:
+        return ctx.opaque("a reduction of einops that is not known", [x])
+    return reshaped(ctx, x, None, "expand" if more else "view", name)
 
 
 def _viewed(ctx: Context, x: Tensor, shape: Shape, name: str) -> Tensor:

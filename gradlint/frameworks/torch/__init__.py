@@ -73,7 +73,7 @@ def _find(name: str) -> Value:
 def _spellings(name: str) -> tuple[str, ...]:
     """`name`, and the public name of what it means (`nn.modules.linear.Linear` is `nn.Linear`)."""
     parts = name.split(".")
-    if parts[:2] == ["nn", "modules"] and len(parts) > 3:
+    if parts[:2] == ["nn", "modules"] and len(parts) > 2:
         return (name, f"nn.{parts[-1]}")
     if parts[:2] == ["nn", "parameter"] and len(parts) == 3:
         return (name, f"nn.{parts[-1]}")

@@ -11,7 +11,7 @@ from gradlint.frameworks.registry import framework_class
 from gradlint.frameworks.shapes import is_floating, promoted
 from gradlint.frameworks.torch.arguments import dtype_name
 
-NAMES: dict[str, Value] = {}
+NAMES: dict[str, Value] = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
 
 # Largest number, machine epsilon, smallest normal number, bits.
 _FLOATS: dict[str, tuple[float, float, float, int]] = {

@@ -10,11 +10,12 @@ from gradlint.evaluation.context import Context
 from gradlint.evaluation.errors import ShapeMismatch
 from gradlint.evaluation.values import Tensor, Value
 from gradlint.frameworks import operators, shapes
-from gradlint.frameworks.nodes import activation, elementwise, integer, number, reduction, reshaped, stopped
+from gradlint.frameworks.nodes import activation, constant, elementwise, integer, number, reduction, reshaped, stopped
 from gradlint.frameworks.torch.arguments import dtype_name
 from gradlint.frameworks.torch.functions.elementwise import TABLE as ELEMENTWISE
 from gradlint.frameworks.torch.functions.tables import Table, dimension, keeping, named, tensor
-from gradlint.network import Kind, Shape
+from gradlint.frameworks.torch.functions.views import ordered
+from gradlint.network import Distribution, Kind, Shape
 
 TABLE = Table()
 
@@ -263,9 +264,23 @@ def _cumulative(name: str, fold: Callable[[list[float]], list[float]] | None = N
             return stopped(ctx, (x,), name, x.shape, x.dtype, fold(x.values))
         if not shapes.is_floating(x.dtype):
             return stopped(ctx, (x,), name, x.shape, "int64")
+        axis = integer(dimension(dim, rest))
+        if name == "cumsum" and x.shape and axis is not None:
+            return _running_sums(ctx, x, shapes.axis_of(axis, len(x.shape)))
         return ctx.opaque(f"torch.{name} is not modelled", [x], x.shape)
 
     return apply
+
+
+def _running_sums(ctx: Context, x: Tensor, axis: int) -> Tensor:
+    """Sums up to each entry: the product with a triangle of ones, half of whose entries are one."""
+    assert x.shape is not None
+    length, last = x.shape[axis], len(x.shape) - 1
+    triangle = constant(ctx, (length, length), x.dtype, distribution=Distribution("unknown", 0.5, 0.5, "constant"))
+    order = tuple(last if place == axis else axis if place == last else place for place in range(last + 1))
+    moved = x if axis == last else ordered(ctx, x, order)
+    sums = ctx.emit(Kind.MATMUL, (moved, triangle), moved.shape, class_name="torch.cumsum")
+    return sums if axis == last else ordered(ctx, sums, order)
 
 
 def _running_sum(values: list[float]) -> list[float]:
