@@ -253,9 +253,9 @@ def _skip(case: _Case) -> Attribution | None:
 
 
 def _residual(case: _Case) -> Attribution | None:
-    """Sums of many residual branches, where scaling or normalizing the branches mends the network."""
+    """Sums of many residual branches that nothing normalizes, where scaling or normalizing them mends the network."""
     sums = case.structure.additions
-    if len(sums) < 2 or not case.network.complete:
+    if len(sums) < 2 or case.structure.normalizations or not case.network.complete:
         return None
     if any(case.mended(name) for name in ("residual-scaling", "layernorm", "batchnorm")):
         return Attribution(Cause.RESIDUAL, sums, each=case.total / len(sums))

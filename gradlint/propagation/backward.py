@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from gradlint.network import Kind, Node
 from gradlint.propagation import attention, matmul, normalization, pooling, recurrent
 from gradlint.propagation.context import Context, NotModelled, Weights, describe
+from gradlint.propagation.dead import RECTIFIERS
 from gradlint.propagation.finite_width import after_function, after_weights
 from gradlint.propagation.forward import correlation, dropout_rate, fan_in
 from gradlint.propagation.functions import key_of
 from gradlint.propagation.geometry import axis_size, broadcast, entries, taps
 from gradlint.propagation.moments import Moments, moments
+from gradlint.propagation.quadrature import cumulative
 from gradlint.propagation.signal import Gradient, Signal
 
 Rule = Callable[[Node, Gradient, Context], list[Gradient]]
@@ -88,6 +90,8 @@ def activation(node: Node, gradient: Gradient, context: Context) -> list[Gradien
         raise NotModelled(f"the derivative of {describe(node)} is not known")
     mean, variance = gradient.selected or (signal.mean, signal.variance)
     result = moments(key, mean, variance)
+    if signal.skew and gradient.selected is None:
+        result = result.skewed(signal.skew)
     if result.chi <= 0.0:
         return [NONE]
     if result.chi == 1.0 and result.kappa == 1.0:
@@ -98,13 +102,15 @@ def activation(node: Node, gradient: Gradient, context: Context) -> list[Gradien
         return min(result.slope_pair(rho) / result.chi, 1.0)
 
     samples, positions = carried(signal.samples), carried(signal.positions)
-    moved = gradient.times(result.chi)._replace(
+    luck = min(gradient.luck, 1.0 / result.chi)
+    moved = gradient.times(result.chi * luck)._replace(
         samples=gradient.samples * samples,
         positions=gradient.positions * positions,
         units=gradient.units * carried(signal.units),
         overlap=gradient.overlap * samples * samples,
         local=gradient.local * positions * positions,
-        work=_work(gradient.work, result),
+        work=_work(gradient.work, result) / math.sqrt(luck),
+        rectified=result.chi if node.get("function") in RECTIFIERS else 0.0,
     )
     return [after_function(node, moved, result.kappa, context)]
 
@@ -172,8 +178,29 @@ def add(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
         factor = a * a * _gathered(node, operand, gradient, channel, (1.0, 1.0))
         part = context.signal(operand)
         share = a * (a * part.square + part.mean * (total.mean - a * part.mean)) / total.square if total.square else 0.0
-        results.append(gradient.times(factor)._replace(work=gradient.work * share / math.sqrt(factor)))
+        luck = _luck(operand, node, gradient.rectified, context) if gradient.rectified else 1.0
+        results.append(gradient.times(factor)._replace(work=gradient.work * share / math.sqrt(factor), luck=luck))
     return results
+
+
+def _luck(operand: Node, node: Node, passed: float, context: Context) -> float:
+    """How much likelier a unit is to be active before a skip connection, given that it is active behind it.
+
+    A rectified stream is a random walk held back at zero: units far from zero stay active over many blocks.
+    A unit at zero gets away with the probability that what is added is positive.
+    """
+    if operand.kind is not Kind.ACTIVATION or operand.get("function") not in RECTIFIERS:
+        return 1.0
+    before, stream, total = (context.signal(n) for n in (operand.inputs[0], operand, node))
+    key = key_of(operand)
+    if key is None:
+        return 1.0
+    active = moments(key, before.mean, before.variance).skewed(before.skew).chi
+    added = max(total.variance - stream.variance, 0.0)
+    if active <= 0.0 or added <= 0.0:
+        return 1.0
+    escaping = cumulative((total.mean - stream.mean) / math.sqrt(added))
+    return max((1.0 - (1.0 - active) * escaping / passed) / active, 1.0)
 
 
 def multiply(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:

@@ -163,6 +163,8 @@ def apply(key: Key, signal: Signal, width: int) -> Signal:
         return signal
     variance = signal.variance
     result = moments(key, signal.mean, variance)
+    if signal.skew:
+        result = result.skewed(signal.skew)
     samples = _pair(result, signal, signal.samples, variance)
     positions = samples if signal.positions == signal.samples else _pair(result, signal, signal.positions, variance)
     gain = result.slope_pair(correlation(signal, signal.samples, variance))
@@ -178,6 +180,7 @@ def apply(key: Key, signal: Signal, width: int) -> Signal:
         signal.channel,
         Latent(key, signal.mean, signal.square, signal.positions),
         overlap=kept * signal.overlap + _LOST * (1.0 - kept) / width,
+        skew=result.third,
     )
 
 
@@ -224,7 +227,7 @@ def add(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     parts = [_spread_out(node, n, s, channel) for n, s in zip(node.inputs, inputs, strict=True)]
     if len({id(n) for n in node.inputs}) < len(node.inputs):
         parts, coefficients = _repeated(node, parts, coefficients)
-    mean = square = samples = positions = apart = units = 0.0
+    mean = square = samples = positions = apart = units = skew = 0.0
     for part, a in zip(parts, coefficients, strict=True):
         cross = 2.0 * a * part.mean * mean
         f = a * a
@@ -233,10 +236,18 @@ def add(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
         positions += f * part.positions + cross
         apart += f * part.apart + cross
         units += f * part.units + cross
+        skew += f * a * part.skew
         mean += a * part.mean
     extra = shift * (2.0 * mean + shift)
     return Signal(
-        mean + shift, square + extra, samples + extra, positions + extra, apart + extra, units + extra, channel
+        mean + shift,
+        square + extra,
+        samples + extra,
+        positions + extra,
+        apart + extra,
+        units + extra,
+        channel,
+        skew=skew,
     )
 
 

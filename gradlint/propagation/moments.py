@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from operator import mul
+from typing import NamedTuple
 
 from gradlint.propagation.functions import Form, Key, Pieces, Smooth, form_of
 from gradlint.propagation.quadrature import FINEST, ORDER, cumulative, density, hermite, rule
@@ -16,6 +17,9 @@ _TINY = 1e-280
 # A jump smaller than this is rounding; a steeper last power than this is a jump.
 _JUMP = 1e-9
 _STEEPEST = 1e4
+# Beyond this skewness / 6 the series is of no use; that of half a normal distribution is 0.17.
+_MOST_SKEWED = 0.25
+_SQRT6 = math.sqrt(6.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,8 @@ class Moments:
     """Statistics of phi(z) for z ~ N(mean, variance).
 
     `mean` is E[phi], `square` E[phi^2], `chi` E[phi'^2] and `kappa` E[phi'^4] / E[phi'^2]^2, `pull`
-    E[z phi phi'] and `lever` E[(z phi')^2]. `energies` are
+    E[z phi phi'] and `lever` E[(z phi')^2], `cube` E[phi^3]; `tilts` are
+    E[f He_3] for phi, phi^2, phi'^2 and phi^3. `energies` are
     the squares of the Hermite coefficients of phi, from which a pair of correlation rho has
     E[phi(z) phi(z')] = sum_k energies[k] rho^k (Daniely et al. 2016). What the kept orders miss is lumped
     into `remainder` rho^`exponent`, so that value and slope are exact at rho = 1. `scale` multiplies
@@ -40,7 +45,37 @@ class Moments:
     variance: float
     pull: float
     lever: float
+    cube: float
+    tilts: tuple[float, float, float, float]
     scale: float = 1.0
+
+    @property
+    def third(self) -> float:
+        """The third central moment of phi(z)."""
+        return self.cube - 3.0 * self.mean * self.square + 2.0 * self.mean**3
+
+    def skewed(self, third: float) -> Moments:
+        """The moments for z of this third central moment: the first term of the Edgeworth series."""
+        if not third or self.variance <= 0.0 or not math.isfinite(self.square):
+            return self
+        s = third / (6.0 * self.variance**1.5)
+        s = min(max(s, -_MOST_SKEWED), _MOST_SKEWED)
+        mean, square = self.mean + s * self.tilts[0], self.square + s * self.tilts[1]
+        before, after = self.square - self.mean * self.mean, square - mean * mean
+        if before <= 0.0 or after <= 0.0:
+            return self
+        ratio = after / before
+        return replace(
+            self,
+            mean=mean,
+            square=square,
+            chi=max(self.chi + s * self.tilts[2], 0.0),
+            energies=(mean * mean / self.scale, *[ratio * energy for energy in self.energies[1:]]),
+            remainder=self.remainder * ratio,
+            pull=self.pull * square / self.square,
+            lever=self.lever * square / self.square,
+            cube=self.cube + s * self.tilts[3],
+        )
 
     def pair(self, correlation: float) -> float:
         """E[phi(z) phi(z')] for z and z' of this correlation."""
@@ -67,7 +102,9 @@ class Moments:
         return total * self.scale / self.variance
 
 
-_OVERFLOW = Moments(math.inf, math.inf, math.inf, 1.0, (math.inf,) * ORDER, 0.0, float(ORDER), math.inf, 0.0, 0.0)
+_OVERFLOW = Moments(
+    math.inf, math.inf, math.inf, 1.0, (math.inf,) * ORDER, 0.0, float(ORDER), math.inf, 0.0, 0.0, 0.0, (0.0,) * 4
+)
 
 
 def moments(key: Key, mean: float, variance: float) -> Moments:
@@ -107,8 +144,22 @@ def _scaled(unit: Moments, deviation: float, variance: float) -> Moments:
         variance,
         unit.pull * variance,
         unit.lever * variance,
+        unit.cube * variance * deviation,
+        (unit.tilts[0] * deviation, unit.tilts[1] * variance, unit.tilts[2], unit.tilts[3] * variance * deviation),
         variance,
     )
+
+
+class _Integrals(NamedTuple):
+    """What is integrated besides the Hermite coefficients; names as in `Moments`."""
+
+    square: float
+    chi: float
+    fourth: float
+    pull: float
+    lever: float
+    cube: float
+    tilts: tuple[float, float, float, float]
 
 
 @lru_cache(maxsize=4096)
@@ -151,6 +202,8 @@ def _interpolated(key: Key, variance: float) -> Moments:
         variance,
         a * below.pull + b * here.pull + c * above.pull,
         a * below.lever + b * here.lever + c * above.lever,
+        a * below.cube + b * here.cube + c * above.cube,
+        here.tilts,
     )
 
 
@@ -171,7 +224,20 @@ def _at_point(form: Form, mean: float, variance: float) -> Moments:
     z_square = mean * mean + variance
     pull = mean * value * slope + chi * variance
     energies = (value * value, spread) + (0.0,) * (ORDER - 2)
-    return Moments(value, value * value + spread, chi, 1.0, energies, 0.0, float(ORDER), variance, pull, chi * z_square)
+    return Moments(
+        value,
+        value * value + spread,
+        chi,
+        1.0,
+        energies,
+        0.0,
+        float(ORDER),
+        variance,
+        pull,
+        chi * z_square,
+        value**3,
+        (0.0,) * 4,
+    )
 
 
 def _piece(form: Pieces, x: float) -> tuple[float, float]:
@@ -203,15 +269,37 @@ def _quadrature(form: Smooth, mean: float, variance: float) -> Moments:
     if len(values) != len(nodes):
         return _OVERFLOW
     coefficients = [sum(map(mul, row, values)) for row in rows]
-    square = sum(w * f * f for w, f in zip(weights, values, strict=True))
+    weighted = list(map(mul, weights, values))
     squares = [s * s for s in slopes]
-    chi = sum(map(mul, weights, squares))
-    fourth = sum(w * s * s for w, s in zip(weights, squares, strict=True))
-    if not (math.isfinite(square) and math.isfinite(fourth)):
+    thirds = [_SQRT6 * w for w in rows[3]]
+    integrals = _Integrals(
+        square=sum(map(mul, weighted, values)),
+        chi=sum(map(mul, weights, squares)),
+        fourth=sum(w * s * s for w, s in zip(weights, squares, strict=True)),
+        pull=sum(w * x * s for w, x, s in zip(weighted, points, slopes, strict=True)),
+        lever=sum(w * x * x * s for w, x, s in zip(weights, points, squares, strict=True)),
+        cube=sum(w * f * f for w, f in zip(weighted, values, strict=True)),
+        tilts=(
+            _SQRT6 * coefficients[3],
+            sum(w * f * f for w, f in zip(thirds, values, strict=True)),
+            sum(map(mul, thirds, squares)),
+            sum(w * f * f * f for w, f in zip(thirds, values, strict=True)),
+        ),
+    )
+    if not (math.isfinite(integrals.square) and math.isfinite(integrals.fourth)):
         return _OVERFLOW
-    pull = sum(w * x * f * s for w, x, f, s in zip(weights, points, values, slopes, strict=True))
-    lever = sum(w * x * x * s for w, x, s in zip(weights, points, squares, strict=True))
-    return _assembled(coefficients, square, (chi, fourth, pull, lever), variance)
+    return _assembled(coefficients, integrals, variance)
+
+
+def _partial_moments(low: float, high: float) -> list[float]:
+    """Integrals of t^k against the standard normal density from `low` to `high`, k from 0 to 6."""
+    at_low = density(low) if low > -math.inf else 0.0
+    at_high = density(high) if high < math.inf else 0.0
+    found = [cumulative(high) - cumulative(low), at_low - at_high]
+    for k in range(2, 7):
+        edge = (low ** (k - 1) * at_low if at_low else 0.0) - (high ** (k - 1) * at_high if at_high else 0.0)
+        found.append((k - 1) * found[k - 2] + edge)
+    return found
 
 
 def _closed_form(form: Pieces, mean: float, variance: float) -> Moments:
@@ -220,23 +308,27 @@ def _closed_form(form: Pieces, mean: float, variance: float) -> Moments:
     edges = [(b - mean) / deviation for b in form.breaks]
     lower = [-math.inf, *edges]
     upper = [*edges, math.inf]
-    first = square = slope = chi = fourth = pull = lever = 0.0
+    first = square = slope = chi = fourth = pull = lever = cube = first3 = square3 = chi3 = cube3 = 0.0
     for a, b, low, high in zip(form.slopes, form.offsets, lower, upper, strict=True):
-        mass = cumulative(high) - cumulative(low)
-        low_density = density(low) if low > -math.inf else 0.0
-        high_density = density(high) if high < math.inf else 0.0
-        tilt = low_density - high_density
-        spread = mass + (low * low_density if low_density else 0.0) - (high * high_density if high_density else 0.0)
+        j0, j1, j2, j3, j4, j5, j6 = _partial_moments(low, high)
         level, gain = a * mean + b, a * deviation
-        first += level * mass + gain * tilt
-        square += level * level * mass + 2.0 * level * gain * tilt + gain * gain * spread
-        slope += a * mass
-        chi += a * a * mass
-        fourth += a**4 * mass
-        line = mean * mass + deviation * tilt
-        quadratic = mean * mean * mass + 2.0 * mean * deviation * tilt + variance * spread
+        first += level * j0 + gain * j1
+        square += level * level * j0 + 2.0 * level * gain * j1 + gain * gain * j2
+        cube += level**3 * j0 + 3.0 * level**2 * gain * j1 + 3.0 * level * gain**2 * j2 + gain**3 * j3
+        slope += a * j0
+        chi += a * a * j0
+        fourth += a**4 * j0
+        line = mean * j0 + deviation * j1
+        quadratic = mean * mean * j0 + 2.0 * mean * deviation * j1 + variance * j2
         pull += a * (a * quadratic + b * line)
         lever += a * a * quadratic
+        third, third1, third2 = j3 - 3.0 * j1, j4 - 3.0 * j2, j5 - 3.0 * j3
+        first3 += level * third + gain * third1
+        square3 += level * level * third + 2.0 * level * gain * third1 + gain * gain * third2
+        chi3 += a * a * third
+        third3 = j6 - 3.0 * j4
+        cube3 += level**3 * third + 3.0 * level**2 * gain * third1 + 3.0 * level * gain**2 * third2 + gain**3 * third3
+    integrals = _Integrals(square, chi, fourth, pull, lever, cube, (first3, square3, chi3, cube3))
     coefficients = [first, slope * deviation] + [0.0] * (ORDER - 2)
     for i, (edge, break_) in enumerate(zip(edges, form.breaks, strict=True)):
         bend = (form.slopes[i + 1] - form.slopes[i]) * deviation
@@ -248,26 +340,26 @@ def _closed_form(form: Pieces, mean: float, variance: float) -> Moments:
         if abs(jump) > _JUMP:
             for k in range(1, ORDER):
                 coefficients[k] += jump * polynomials[k - 1] * weight / math.sqrt(k)
-    return _assembled(coefficients, square, (chi, fourth, pull, lever), variance)
+    return _assembled(coefficients, integrals, variance)
 
 
-def _assembled(
-    coefficients: list[float], square: float, slopes: tuple[float, float, float, float], variance: float
-) -> Moments:
-    chi, fourth, pull, lever = slopes
+def _assembled(coefficients: list[float], integrals: _Integrals, variance: float) -> Moments:
     energies = tuple([a * a for a in coefficients])
-    remainder, exponent = _tail(energies, square, chi * variance)
+    chi = integrals.chi
+    remainder, exponent = _tail(energies, integrals.square, chi * variance)
     return Moments(
         coefficients[0],
-        square,
+        integrals.square,
         chi,
-        fourth / (chi * chi) if chi else 1.0,
+        integrals.fourth / (chi * chi) if chi else 1.0,
         energies,
         remainder,
         exponent,
         variance,
-        pull,
-        lever,
+        integrals.pull,
+        integrals.lever,
+        integrals.cube,
+        integrals.tilts,
     )
 
 

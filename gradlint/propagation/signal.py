@@ -26,7 +26,7 @@ class Signal(NamedTuple):
     (`units`).
     `channel` is the axis of the units. `mixed` holds the parts of a concatenation along that axis.
     `overlap` is how much `samples` differs from pair to pair: the variance of the covariance of two samples
-    over (`square` - `samples`)^2, 1 / n for n independent units.
+    over (`square` - `samples`)^2, 1 / n for n independent units. `skew` is the third central moment.
     """
 
     mean: float
@@ -39,6 +39,7 @@ class Signal(NamedTuple):
     latent: Latent | None = None
     mixed: tuple[tuple[float, Signal], ...] = ()
     overlap: float = 0.0
+    skew: float = 0.0
 
     @property
     def variance(self) -> float:
@@ -59,6 +60,7 @@ class Signal(NamedTuple):
             None,
             tuple([(share, part.scaled(factor)) for share, part in self.mixed]) if self.mixed else (),
             self.overlap,
+            self.skew * f * factor,
         )
 
     def elsewhere(self, covariance: float) -> float:
@@ -82,9 +84,11 @@ class Gradient(NamedTuple):
     sample, in position or in unit; `overlap` is E[cos^2] of the angle between the gradients of two samples,
     `local` of two positions of one sample. `work` is the inner product of a sample's gradient with its signal
     over the norm of the gradient: linear and positively homogeneous operations pass that product on
-    unchanged (Euler's theorem), which bounds the gradient from below where the signal is small. `selected`
-    is the Gaussian that max-pooling chose its entries from; `shares` how the squared norm is spread over the
-    parts of a concatenation, where it is not by their size.
+    unchanged (Euler's theorem), which bounds the gradient from below where the signal is small. `rectified`
+    is the share of units that the rectifier just behind lets through, `luck` how much likelier than others the
+    units with a gradient are to pass the rectifier just before. `selected` is the Gaussian that max-pooling
+    chose its entries from; `shares` how the squared norm is spread over the parts of a concatenation, where
+    it is not by their size.
     """
 
     log: float
@@ -95,13 +99,15 @@ class Gradient(NamedTuple):
     overlap: float = 0.0
     local: float = 0.0
     work: float = 0.0
+    rectified: float = 0.0
+    luck: float = 1.0
     selected: tuple[float, float] | None = None
     shares: tuple[float, ...] = ()
 
     def times(self, factor: float) -> Gradient:
         """The gradient with its squared norm multiplied; what was selected or shared out ends."""
         work = self.work / math.sqrt(factor) if factor > 0.0 else 0.0
-        return self._replace(log=self.log + ln(factor), work=work, selected=None, shares=())
+        return self._replace(log=self.log + ln(factor), work=work, rectified=0.0, luck=1.0, selected=None, shares=())
 
 
 def ln(x: float) -> float:
@@ -138,6 +144,8 @@ def merge(first: Gradient, second: Gradient, strength: float) -> Gradient:
         a * a * high.overlap + b * b * low.overlap,
         a * a * high.local + b * b * low.local,
         (high.work * math.sqrt(a) + low.work * math.sqrt(b)) / math.sqrt(total),
+        0.0,
+        a * high.luck + b * low.luck,
         shares=tuple([a * x + b * y for x, y in zip(high.shares, low.shares, strict=True)])
         if len(high.shares) == len(low.shares)
         else (),
