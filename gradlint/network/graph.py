@@ -58,11 +58,13 @@ class Node:
     - INPUT: `dtype` ("float", "int"); `guessed` true where nothing in the source gives its shape, else `assumed`,
       the axes of which only the size is assumed.
     - PARAMETER: none; `parameters["value"]` is the tensor itself.
-    - CONSTANT: `value` (a number) where it is one number everywhere; else only the shape is known.
+    - CONSTANT: `value` (a number) where it is one number everywhere, `distribution` (a Distribution) where what its
+      entries are drawn from is known; else only the shape is known.
     - LINEAR: `in_features`, `out_features`; acts on the last axis. Parameters `weight`, `bias`.
     - CONVOLUTION: `in_channels`, `out_channels`, `kernel_size`, `stride`, `dilation` (tuples, one entry per
       spatial axis), `padding` (a tuple of (before, after) pairs), `groups`, `transposed` (bool),
       `padding_mode` ("zeros", "reflect", ...), `channel_axis` (1 or -1). Parameters `weight`, `bias`.
+      A kernel that is computed or constant is the second input in place of the parameter `weight`.
       A Keras separable convolution is two nodes.
     - EMBEDDING: `num_embeddings`, `embedding_dim`, `padding_idx`. Parameter `weight`.
     - RECURRENT: `cell` ("rnn", "lstm", "gru"), `input_size`, `hidden_size`, `num_layers`, `bidirectional`,
@@ -73,7 +75,8 @@ class Node:
       shapes in the framework's own layout (`layout`: "torch" or "keras"); gate order in `gates`
       ("ifgo" for both frameworks' LSTM, "rzn" torch GRU, "zrn" Keras GRU).
     - ATTENTION: scaled dot-product attention without its projections: inputs query, key, value;
-      `heads`, `scale`, `causal`, `dropout`. Projections are LINEAR nodes of their own.
+      `heads` (into how many the last axis is divided; 1 where each head has its own place on an axis before),
+      `scale`, `causal`, `dropout`. Projections are LINEAR nodes of their own.
     - ACTIVATION: `function`, a canonical name (see `gradlint.network.activations`), and its own settings
       (`negative_slope`, `alpha`, `beta`, `threshold`, `exponent`, `minimum`, `maximum`, `axis`,
       `approximate`). Elementwise but for softmax kinds and `glu`, which have `axis` (`from_end` true where the
@@ -83,15 +86,18 @@ class Node:
       that are averaged over), `groups`, `affine`, `momentum`, `channel_axis`. Parameters `weight`, `bias`.
     - POOLING: `type` ("max", "average", "sum", "lp", "norm", "variance", "logsumexp"), `axes`,
       `kernel_size`, `stride`, `padding` as for CONVOLUTION,
-      or `global` true (a reduction over `axes`), `output_size` for adaptive pooling.
+      or `global` true (a reduction over `axes`, which stay as ones with `keepdims`), `output_size` for adaptive
+      pooling. `exponent` for lp.
     - DROPOUT: `rate`, `type` ("element", "channel", "alpha", "path", "gaussian").
     - RESHAPE: `operation`: "view", "transpose", "slice", "split", "pad", "expand", "interpolate", "gather",
       "identity", "flip", "cast", "pixel_shuffle", "roll", "where". No arithmetic; the output entries are
       input entries (or interpolations, or zeros for padding). `axes` where the operation has some.
-      A split or a slice with a known range has `axis`, `start`, `stop` (entries along the axis).
+      A split or a slice with a known range has `axis`, `start`, `stop` (entries along the axis). A "where" with a
+      `value` has that number in the entries that it replaces; without, its entries come from any of its inputs.
     - ADD: `coefficients` (one per input), `constant` (a number added).
     - CONCATENATE: `axis`; `stacked` true for a new axis.
-    - MULTIPLY: `constant` (a number multiplied in); elementwise product of the inputs with broadcasting.
+    - MULTIPLY: `constant` (a number multiplied in); elementwise product of the inputs with broadcasting;
+      `outer` true for a product of each entry with each.
     - MATMUL: `equation` for einsum; else the product of the last two axes.
     - STOP: the gradient stops here. `operation` says by what ("detach", "argmax", "round", ...).
     - LOSS: `function` ("cross_entropy", "binary_cross_entropy", "binary_cross_entropy_with_logits",
