@@ -20,7 +20,7 @@ from gradlint.evaluation.records import Created, Record
 from gradlint.evaluation.scopes import Scope
 from gradlint.evaluation.training import training_loops
 from gradlint.evaluation.values import Class, Function, Instance, ModuleValue, Unknown, Value
-from gradlint.network import Network, TrainingLoop, Unresolved
+from gradlint.network import Event, Network, TrainingLoop, Unresolved
 from gradlint.sources import SourceFile, SourceLoader
 
 
@@ -104,18 +104,32 @@ class Evaluator:
         return [InputShape(*known[0], guessed=False)] if known else None
 
     def _use_functions(self, record: Record) -> None:
-        """Call the functions that nothing calls, with their defaults and assumed or unknown arguments."""
+        """Call the functions that nothing calls, with their defaults and assumed or unknown arguments.
+
+        What a function made on assumptions is forgotten if another one turns out to call it with arguments.
+        """
+        used: list[tuple[Function, list[Created], list[Event]]] = []
         for function in list(record.functions):
             if "__called__" not in function.attributes:
+                created, events = len(record.created), len(record.events)
                 self._attempt(lambda function=function: self._use_function(function))
+                function.attributes.pop("__called__", None)
+                used.append((function, record.created[created:], record.events[events:]))
+        outdated = [found for found in used if "__called__" in found[0].attributes]
+        objects = {id(item) for _, created, _ in outdated for item in created}
+        happenings = {id(event) for _, _, events in outdated for event in events}
+        record.created[:] = [item for item in record.created if id(item) not in objects]
+        record.events[:] = [event for event in record.events if id(event) not in happenings]
 
     def _use_function(self, function: Function) -> None:
         before = len(self.interpreter.record.created)
         self.interpreter.frame.syntax = function.syntax
         arguments, assumptions = assumed_arguments(self.interpreter, function, 0)
-        self.interpreter.call(function, **arguments)
-        for item in self.interpreter.record.created[before:]:
-            item.instance.hidden.setdefault("assumptions", assumptions)
+        try:
+            self.interpreter.call(function, **arguments)
+        finally:
+            for item in self.interpreter.record.created[before:]:
+                item.instance.hidden.setdefault("assumptions", assumptions)
 
     def _use_classes(self, record: Record) -> None:
         """Instantiate the layers and models that nothing instantiates, with their defaults and assumed arguments."""
