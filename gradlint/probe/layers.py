@@ -116,6 +116,10 @@ def normalization(x: Tensor, weight: Tensor | None, bias: Tensor | None, node: N
         y = _group_norm(x, node.get("groups", 1) if kind == "group" else x.shape[channel], channel, epsilon)
         return _affine(y, weight, bias, (channel,))
     axes = _normalized_axes(x, node, kind, channel)
+    others = tuple(axis for axis in range(x.dim()) if axis != channel)
+    if kind == "batch" and axes == others:
+        moved = F.batch_norm(x.movedim(channel, 1), None, None, weight, bias, training=True, eps=epsilon)
+        return moved.movedim(1, channel)
     if kind in ("batch", "layer"):
         variance, mean = torch.var_mean(x, axes, correction=0, keepdim=True)
         y = (x - mean) * torch.rsqrt(variance + epsilon)

@@ -24,7 +24,7 @@ from gradlint.probe.network_spec import NetworkSpec, NodeSpec
 from gradlint.probe.plan import Plan, plan
 from gradlint.probe.request import Request
 
-_KERAS_ROLES = {"weight": ("kernel", "embeddings", "gamma"), "bias": ("bias", "beta")}
+_KERAS_ROLES = {"weight": ("kernel", "embeddings", "gamma", "pointwise_kernel"), "bias": ("bias", "beta")}
 
 
 def measure_live(network: NetworkSpec, request: Request, live: Mapping[str, Any]) -> Measurement:
@@ -96,6 +96,7 @@ def _measure_model(
     torch.manual_seed(seed)
     keras = sys.modules.get("keras")
     if keras is not None:
+        keras.utils.clear_session()  # automatic names count from the start again, as in the graph
         keras.utils.set_random_seed(seed)
     model = build(module, call)
     model.to(request.device)
@@ -173,11 +174,14 @@ class Hooks:
         """Report the output of each layer found to `run`; the k-th call of a layer is the k-th node of its name."""
         positions: dict[str, list[int]] = defaultdict(list)
         for position in self.network.weighted:
-            if self.network.nodes[position].name:
-                positions[self.network.nodes[position].name].append(position)
+            name = self.network.nodes[position].name
+            if name:
+                positions[name.rpartition(".")[2] if _is_keras(self.model) else name].append(position)
         for name, module in _layers(self.model):
-            if name in positions and self._register(module, self.network.nodes[positions[name][0]]):
-                _watch(module, positions[name], run)
+            # a separable convolution is two nodes, and its output is that of the second
+            own = positions[name][1::2] if hasattr(module, "pointwise_kernel") else positions[name]
+            if own and self._register(module, self.network.nodes[own[0]]):
+                _watch(module, own, run)
 
     def _register(self, module: nn.Module, node: NodeSpec) -> bool:
         """Note the real tensors of a layer; whether it has any, and so is the layer and not one around it."""

@@ -18,7 +18,7 @@ from gradlint.probe.losses import loss, neutral
 from gradlint.probe.measurement import Horizon, Layer, Measurement, ParameterFigures
 from gradlint.probe.network_spec import NetworkSpec
 from gradlint.probe.optimizers import Stepper
-from gradlint.probe.plan import Plan, consumer, plan, token_range
+from gradlint.probe.plan import PIXEL, Plan, consumer, holds_pixels, plan, token_range
 from gradlint.probe.recurrent import cells, gradient_by_distance
 from gradlint.probe.request import Request
 from gradlint.probe.twin import Twin
@@ -48,14 +48,21 @@ def measure(network: NetworkSpec, request: Request) -> Measurement:
 
 
 def draw_input(network: NetworkSpec, chosen: Plan, request: Request, position: int, generator: Generator) -> Tensor:
-    """A random tensor for the input at `position`: tokens where it feeds an embedding, else normal numbers."""
+    """A random tensor for the input at `position`.
+
+    That is tokens where it feeds an embedding, pixels from 0 to 255 where it is scaled down first, and else
+    standard normal numbers.
+    """
     node = network.nodes[position]
     shape = tuple(size or 1 for size in chosen.shapes[position] or ())
     user = consumer(network, position)
     if node.get("dtype", "float") == "int" or (user is not None and user.kind == "embedding"):
         return torch.randint(0, token_range(network, position), shape, generator=generator).to(request.device)
-    x = torch.zeros(shape) if request.inputs == "zero" else torch.randn(shape, generator=generator)
-    return x.to(request.device)
+    if request.inputs == "zero":
+        return torch.zeros(shape, device=request.device)
+    if holds_pixels(network, position):
+        return (PIXEL * torch.rand(shape, generator=generator)).to(request.device)
+    return torch.randn(shape, generator=generator).to(request.device)
 
 
 def _measure_seed(

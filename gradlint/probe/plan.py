@@ -22,13 +22,19 @@ BATCHES = (BATCH, 16, 8, SMALLEST_BATCH)
 FEWER_SEEDS = (3, 2, 1)
 GIB = 1 << 30
 WORK = 1.0e11
-"""Multiplications for one network, over seeds and samples: some seconds on one core."""
+"""Multiplications for one network, over seeds and samples: some ten seconds on one core."""
+PER_ENTRY = 30.0
+"""What moving an entry through memory costs, in multiplications: most of the time of an activation or a norm."""
 RATE = {"cpu": 5.0e9, "cuda": 1.0e12, "mps": 2.0e11}
 """Multiplications per second that even a slow device of its kind reaches; for saying no, not for planning."""
 PASSES = 3
 """A backward pass costs two forward passes."""
 STEPS, IMAGE_SIDE, FEATURES = 16, 32, 16
 """What a sequence length, an image side and a number of features are taken to be where nothing says it."""
+PIXEL = 255.0
+"""The largest value of a pixel."""
+PIXEL_SCALE = 0.02
+"""An input that is multiplied by less than this before anything else holds pixels: 1/255, 1/127.5."""
 TOKENS = 10
 """Range of integer inputs that feed no embedding."""
 
@@ -73,8 +79,9 @@ def plan(network: NetworkSpec, request: Request) -> Plan:
 
 
 def multiplications(network: NetworkSpec) -> float:
-    """Multiplications of one forward pass with the network's own shapes."""
-    return sum(_multiplications(network, node) for node in network.nodes)
+    """The work of one forward pass with the network's own shapes, in multiplications."""
+    entries = sum(math.prod(size or 1 for size in node.shape or ()) for node in network.nodes)
+    return PER_ENTRY * entries + sum(_multiplications(network, node) for node in network.nodes)
 
 
 def _multiplications(network: NetworkSpec, node: NodeSpec) -> float:
@@ -169,3 +176,12 @@ def token_range(network: NetworkSpec, position: int) -> int:
             elif node.kind in ("reshape", "stop"):
                 reached.add(index)
     return max(1, min(sizes, default=TOKENS))
+
+
+def holds_pixels(network: NetworkSpec, position: int) -> bool:
+    """Whether an input is scaled down before anything else is done with it, as pixels are."""
+    users = [node for node in network.nodes if position in node.inputs]
+    if len(users) != 1 or len(users[0].inputs) != 1:
+        return False
+    factors = users[0].get("coefficients", (1.0,)) if users[0].kind == "add" else (users[0].get("constant", 1.0),)
+    return users[0].kind in ("add", "multiply") and 0 < abs(factors[0] or 1.0) < PIXEL_SCALE

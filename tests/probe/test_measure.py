@@ -275,3 +275,10 @@ def test_what_exceeds_the_limits_is_not_started(settings: dict[str, Any], reason
 def test_ones_are_no_reason_to_draw_anew() -> None:
     found = figures(mlp(3, init=lambda i, o: (ONES, ZEROS), function="tanh"))
     assert not any(layer.awakened for layer in found.layers)
+
+
+@pytest.mark.parametrize(("factor", "signal"), [(1 / 255, 1 / 3), (1 / 127.5, 4 / 3), (0.5, 0.25)])
+def test_an_input_that_is_scaled_down_first_holds_pixels(factor: float, signal: float) -> None:
+    g = Graph(variance_scaling(1.0))
+    g.linear(g.add(g.input(4, 400), coefficients=(factor,)), 400)
+    assert middle(figures(g.network()).layers[0].signal) == pytest.approx(signal, rel=0.15)
