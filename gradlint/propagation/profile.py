@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from gradlint.network import Kind, Network, Node, Parameter
 from gradlint.propagation.context import Context, NotModelled, Settings, describe
 from gradlint.propagation.dead import dead_shares
-from gradlint.propagation.geometry import entries
+from gradlint.propagation.geometry import axis_size, entries
 from gradlint.propagation.passes import backward_pass, connected, forward_pass, log_norm
 from gradlint.propagation.precision import Precision, precision_of
 from gradlint.propagation.recurrent import Horizon, horizon
@@ -49,9 +49,9 @@ class Profile:
     reaches over that at the last, for a typical draw of the weights; `log10_gradient_ratio_rms` the same per
     entry. `spread` is the standard deviation of the former over draws of the weights. `collapse` is c/q at the
     last weighted layer: 1 means that every input gives the same output. `horizons` are the gradient horizons
-    of the recurrent layers. `verdict` is "healthy", "vanishing", "exploding" (both ratios are out of bounds),
-    "dead" or "unknown"; `reason` says why in the last case, and names the layer in the one before.
-    `assumptions` are sentences on what had to be assumed.
+    of the recurrent layers. `verdict` is "healthy", "vanishing", "exploding" (out of bounds as a whole and
+    for each place in space or time), "dead" or "unknown"; `reason` says why in the last case, and names the
+    layer in the one before. `assumptions` are sentences on what had to be assumed.
     """
 
     layers: tuple[LayerProfile, ...]
@@ -141,13 +141,16 @@ def _profile(
     ratio = first.log10_gradient
     assert ratio is not None
     rms = ratio - (ln(float(entries(first.node))) - scale) * _TO_LOG10
+    more_places = ln(_places(first.node, context)) - ln(_places(last, context))
     output = context.signals[id(last)]
     spread = max(gradients[id(first.node)].spread - base.spread, 0.0) if id(first.node) in gradients else 0.0
     return Profile(
         tuple(layers),
         ratio,
         rms,
-        _verdict(ratio, rms, context.settings),
+        _verdict(
+            ratio, ratio - (ln(_places(first.node, context)) - ln(_places(last, context))) * _TO_LOG10, context.settings
+        ),
         output.samples / output.square if output.square > 0.0 else 1.0,
         math.sqrt(spread) * _TO_LOG10,
         _horizons(weighted),
@@ -167,16 +170,21 @@ def _horizons(weighted: Sequence[Node]) -> tuple[Horizon, ...]:
     return tuple(found)
 
 
-def _verdict(whole: float, entry: float, settings: Settings) -> str:
-    """What a ratio of norms means: it must be out of bounds as a whole and for each entry.
+def _places(node: Node, context: Context) -> float:
+    """In how many places of space or time each unit of a layer is, over the whole batch."""
+    return float(entries(node)) / axis_size(node.shape, context.signal(node).channel)
 
-    A layer of many entries has a larger norm than one of few, though each entry gets the same.
+
+def _verdict(whole: float, place: float, settings: Settings) -> str:
+    """What a ratio of norms means: it must be out of bounds as a whole and for each place in space or time.
+
+    A feature map has a larger norm than the vector that it is pooled to, though each place gets the same.
     """
     if whole == -math.inf:
         return DEAD
-    if max(whole, entry) < math.log10(settings.vanishing):
+    if max(whole, place) < math.log10(settings.vanishing):
         return VANISHING
-    if min(whole, entry) > math.log10(settings.exploding):
+    if min(whole, place) > math.log10(settings.exploding):
         return EXPLODING
     return HEALTHY
 
