@@ -148,9 +148,7 @@ def _profile(
         tuple(layers),
         ratio,
         rms,
-        _verdict(
-            ratio, ratio - (ln(_places(first.node, context)) - ln(_places(last, context))) * _TO_LOG10, context.settings
-        ),
+        _verdict(ratio, ratio - more_places * _TO_LOG10, context.settings),
         output.samples / output.square if output.square > 0.0 else 1.0,
         math.sqrt(spread) * _TO_LOG10,
         _horizons(weighted),
