@@ -1,0 +1,204 @@
+"""Roots, logarithms and quotients at zero, where the gradient is infinite or not a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gradlint.checks._flow import flow, source_of
+from gradlint.checks._losses import counterpart, function_of, place
+from gradlint.claims import Claim, ClaimKind
+from gradlint.findings import Confidence, Remedy
+from gradlint.network import Framework, Kind, Node, topological
+from gradlint.subjects import NetworkSubject, Problem, TrainingSubject
+
+_ROOTS = frozenset({"sqrt", "rsqrt"})
+_LOGARITHMS = frozenset({"log", "log2", "log10"})
+_SINGULAR = _ROOTS | _LOGARITHMS | {"reciprocal"}
+_CUT_OFF = frozenset({"relu", "relu6"})
+_POSITIVE = frozenset({"softmax", "sigmoid", "softplus", "exp", "hard_sigmoid", "cosh"})
+_ERRORS = {"mse": "a prediction that is exactly right", "l1": "a prediction that is exactly right"}
+_DEEPEST = 6
+_INSIDE = {
+    Framework.TORCH: "a small number inside: torch.sqrt(x + 1e-8)",
+    Framework.KERAS: "a small number inside: keras.ops.sqrt(x + keras.config.epsilon())",
+}
+_NORM = "torch.linalg.vector_norm, whose gradient at zero is zero"
+_SELECT_FIRST = "make the argument safe before the function: f(where(c, x, 1)), and select afterwards"
+
+
+@dataclass(frozen=True, slots=True)
+class _Zero:
+    """Why an argument can be exactly zero, and how sure it is that it will be."""
+
+    what: str
+    confidence: Confidence | None
+    norm: bool = False
+
+
+def check_network(subject: NetworkSubject) -> Iterator[Problem]:
+    """Look at the functions of the forward pass that have no slope at zero."""
+    network = subject.network
+    claims = (Claim(ClaimKind.NAN, inputs="zero"),)
+    for node in network.nodes:
+        if node.gradient:
+            yield from _problems(node, network.framework, network.name, claims)
+
+
+def check_training(subject: TrainingSubject) -> Iterator[Problem]:
+    """Look at those between the networks and the loss."""
+    seen: set[int] = set()
+    for objective in subject.loop.objectives:
+        for node in flow(objective).reached:
+            inside = any(counterpart(member.network, node) for member in subject.networks)
+            if id(node) not in seen and not inside:
+                seen.add(id(node))
+                name = subject.networks[0].network.name if len(subject.networks) == 1 else ""
+                yield from _problems(node, subject.loop.framework, name, ())
+
+
+def _problems(node: Node, framework: Framework, network: str, claims: tuple[Claim, ...]) -> Iterator[Problem]:
+    if node.kind is Kind.RESHAPE and node.get("operation") == "where":
+        yield from _selection(node, network, claims)
+        return
+    written = _written(node)
+    zero = _zero(node.inputs[0]) if written else None
+    if zero is None:
+        return
+    trained = _trained(node)
+    confidence = zero.confidence if trained else Confidence.MEDIUM
+    remedies = [Remedy(_INSIDE[framework])]
+    if zero.norm and framework is Framework.TORCH and written == "sqrt":
+        remedies.insert(0, Remedy(_NORM))
+    if written == "log":
+        remedies = [Remedy("a small number inside: log(x + 1e-8), or log1p")]
+    yield Problem(
+        f"{written} of something that can be exactly 0 ({zero.what}): {_consequence(written)}",
+        place(node, node.inputs[0]),
+        label="no slope at 0",
+        remedies=tuple(remedies),
+        confidence=confidence,
+        network=network,
+        claims=claims if confidence is None else (),
+    )
+
+
+def _written(node: Node) -> str:
+    """The name of a function without a slope at zero; empty for others."""
+    function = function_of(node)
+    if function in _ROOTS:
+        return "sqrt"
+    if function in _LOGARITHMS:
+        return "log"
+    exponent = node.get("exponent", 1.0)
+    return "a root" if function == "pow" and isinstance(exponent, float) and 0 < exponent < 1 else ""
+
+
+def _consequence(written: str) -> str:
+    if written == "log":
+        return "the result is -inf there, and one such entry makes the gradient of every weight NaN"
+    return "its slope is infinite there, and one such entry makes the gradient of every weight NaN"
+
+
+def _zero(node: Node) -> _Zero | None:
+    """Whether the argument of a root can be zero: nothing was added to it, and it ends at zero."""
+    node = source_of(node)
+    while node.kind is Kind.MULTIPLY and len(node.inputs) == 1 and (node.get("constant") or 0) > 0:
+        node = source_of(node.inputs[0])
+    function = function_of(node)
+    if function in _CUT_OFF or (function == "clamp" and node.get("minimum") == 0):
+        return _Zero(f"{function} makes every negative entry 0", None)
+    if function in ("abs", "square") or _is_square(node):
+        return _Zero("it is 0 where its argument is", Confidence.MEDIUM)
+    if node.kind is Kind.POOLING and node.get("type") == "variance":
+        return _Zero("the variance of equal entries", Confidence.MEDIUM)
+    if node.kind is Kind.LOSS and node.get("function") in _ERRORS:
+        return _Zero(_ERRORS[str(node.get("function"))], Confidence.MEDIUM)
+    if node.kind is Kind.POOLING and node.get("type") in ("sum", "average"):
+        return _sum_of_squares(source_of(node.inputs[0]))
+    return None
+
+
+def _sum_of_squares(node: Node) -> _Zero | None:
+    if function_of(node) in ("square", "abs") or _is_square(node):
+        inner = source_of(node.inputs[0])
+        if _is_difference(inner):
+            return _Zero("the distance of two equal vectors", None, norm=True)
+        if function_of(inner) in _CUT_OFF:
+            return _Zero("the length of a vector whose entries are all cut off", None, norm=True)
+        return _Zero("the length of a vector of zeros", Confidence.MEDIUM, norm=True)
+    return None
+
+
+def _is_square(node: Node) -> bool:
+    return node.kind is Kind.MULTIPLY and len(node.inputs) == 2 and node.inputs[0] is node.inputs[1]
+
+
+def _is_difference(node: Node) -> bool:
+    """Whether a tensor is the difference of two results of the same weights, which for equal inputs are equal."""
+    if node.kind is not Kind.ADD or len(node.inputs) != 2 or tuple(node.get("coefficients", ())) != (1.0, -1.0):
+        return False
+    first, second = ({id(p) for n in topological((side,)) for p in n.parameters.values()} for side in node.inputs)
+    return bool(first & second)
+
+
+def _selection(node: Node, network: str, claims: tuple[Claim, ...]) -> Iterator[Problem]:
+    """`where(c, f(x), ...)`: the gradient of the entries that are not selected is 0 times infinity."""
+    for branch in node.inputs:
+        found = _singular(branch)
+        if found is None or any(found is other for other in (_singular(b) for b in node.inputs if b is not branch)):
+            continue
+        trained = _trained(found)
+        yield Problem(
+            f"{_name(found)} is computed for every entry, also for those that where() leaves out: their gradient is 0 "
+            "times infinity, which is NaN",
+            place(found, node),
+            label="computed before the selection",
+            remedies=(Remedy(_SELECT_FIRST),),
+            confidence=None if trained else Confidence.MEDIUM,
+            network=network,
+            claims=claims if trained else (),
+        )
+
+
+def _name(node: Node) -> str:
+    return {"reciprocal": "the quotient"}.get(function_of(node), function_of(node))
+
+
+def _singular(node: Node, depth: int = _DEEPEST) -> Node | None:
+    """A function in a branch of a selection whose argument may lie where it is not defined."""
+    node = source_of(node)
+    if function_of(node) in _SINGULAR:
+        return None if _is_safe(node.inputs[0]) else node
+    if depth == 0 or node.kind not in (Kind.MULTIPLY, Kind.ADD, Kind.ACTIVATION):
+        return None
+    return next((found for source in node.inputs if (found := _singular(source, depth - 1)) is not None), None)
+
+
+def _is_safe(node: Node) -> bool:
+    """Whether an argument is above zero for sure, or has been made so by a selection."""
+    node = source_of(node)
+    if function_of(node) in _POSITIVE or (function_of(node) == "clamp" and (node.get("minimum") or 0) > 0):
+        return True
+    if node.kind is Kind.RESHAPE and node.get("operation") == "where":
+        return True
+    if node.kind in (Kind.CONSTANT, Kind.PARAMETER, Kind.OPAQUE):
+        return True
+    if node.kind is Kind.ADD and (node.get("constant") or 0) > 0:
+        return len(node.inputs) == 1 and node.get("coefficients", (1.0,))[0] > 0 and _not_negative(node.inputs[0])
+    return False
+
+
+def _not_negative(node: Node) -> bool:
+    node = source_of(node)
+    squares = function_of(node) in ("square", "abs", "sqrt", *_CUT_OFF, *_POSITIVE) or _is_square(node)
+    return squares or (node.kind is Kind.POOLING and node.get("type") in ("variance", "norm")) or _is_sum(node)
+
+
+def _is_sum(node: Node) -> bool:
+    return node.kind is Kind.POOLING and node.get("type") in ("sum", "average") and _not_negative(node.inputs[0])
+
+
+def _trained(node: Node) -> bool:
+    """Whether a gradient goes on from here to something that is trained."""
+    return any(parameter.trainable for source in flow(node).reached for parameter in source.parameters.values())
