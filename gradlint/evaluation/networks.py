@@ -25,7 +25,7 @@ from gradlint.evaluation.values import (
     tensors_in,
     walk,
 )
-from gradlint.frameworks.modules import all_parameters, children, named_modules, own_parameters
+from gradlint.frameworks.modules import all_parameters, children, may_have_parameters, named_modules, own_parameters
 from gradlint.network import Framework, Kind, Network, Node, Unresolved, topological
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class _Pass:
 
 
 def roots(created: list[Created]) -> list[Created]:
-    """The networks among the objects made that are no part of another one."""
+    """The networks among the objects made that are no part of another one and have something to train."""
     parts: set[int] = set()
     for item in created:
         if not (is_network_class(item.instance.cls) or item.instance.cls.derives_from("keras.Layer")):
@@ -76,7 +76,7 @@ def roots(created: list[Created]) -> list[Created]:
         item
         for item in created
         if is_network_class(item.instance.cls) and not item.nested and id(item.instance) not in parts
-        if not _only_holds(item.instance)
+        if not _only_holds(item.instance) and may_have_parameters(item.instance)
     ]
 
 

@@ -120,6 +120,13 @@ def named_parameters(instance: Instance, prefix: str = "") -> Iterator[tuple[str
                 yield (f"{path}.{name}" if path else name), tensor
 
 
+def may_have_parameters(instance: Instance) -> bool:
+    """Whether there is a parameter in a layer or below it, or a layer that makes its parameters when first called."""
+    return any(
+        own_parameter_tensors(layer) or layer.cls.derives_from("keras.Layer") for _, layer in named_modules(instance)
+    )
+
+
 def all_parameters(instance: Instance) -> list[Parameter]:
     """The parameters of a layer and of all layers below it, each once."""
     return [tensor.parameter for _, tensor in named_parameters(instance) if tensor.parameter is not None]

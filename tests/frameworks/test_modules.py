@@ -61,5 +61,6 @@ def test_what_counts_as_a_layer(tables: Tables) -> None:
     strange = Class("Strange", (base,), {"forward": None})
     strange.mro = (strange, base)
     assert not modules.is_layer(Instance(strange))
-    strange.namespace["forward"] = tables.context.getattr(tables.make("nn.ReLU"), "forward")
-    assert modules.is_layer(Instance(strange))
+    runs = Class("Runs", (base,), {"forward": tables.context.getattr(tables.make("nn.ReLU"), "forward")})
+    runs.mro = (runs, base)
+    assert modules.is_layer(Instance(runs))
