@@ -41,6 +41,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "compiler.": ("jit",),
     "_dynamo.": ("jit",),
     "utils.hooks.": ("module",),
+    "distributions.": ("probability",),
     "": ("functional", "creation", "tensor_methods", "training", "jit", "queries"),
 }
 _PREFIXES = sorted(_TABLES, key=len, reverse=True)

@@ -13,6 +13,7 @@ from gradlint.frameworks.torch.functions import (
     picking,
     reductions,
     resize,
+    signals,
     views,
 )
 from gradlint.frameworks.torch.functions.tables import Table
@@ -29,6 +30,7 @@ TABLE.include(
     neural.TABLE,
     attention.TABLE,
     resize.TABLE,
+    signals.TABLE,
 )
 
 NAMES: dict[str, Value] = TABLE.names

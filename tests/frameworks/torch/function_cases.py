@@ -142,7 +142,12 @@ JOINING = _expressions("""
     torch.meshgrid([v, torch.rand(3)], indexing='xy'); torch.cartesian_prod(v, w); torch.combinations(v);
     F.one_hot(ids, 5); F.one_hot(ids, num_classes=7); torch.fill(x, 1.0);
     torch.diff(x); x.diff(dim=1); torch.constant_pad_nd(x, (1, 1));
-    x.as_strided((2, 2), (1, 2))
+    x.as_strided((2, 2), (1, 2));
+    torch.stft(torch.rand(2, 400), 64, window=torch.ones(64), return_complex=True);
+    torch.stft(torch.rand(400), 64, hop_length=20, center=False, window=torch.ones(64), return_complex=True);
+    torch.istft(torch.fft.rfft(torch.rand(2, 9, 64)).transpose(1, 2), 64, window=torch.ones(64));
+    torch.trapezoid(x); torch.linalg.vecdot(x, x); torch.fft.rfftfreq(9); torch.fft.fftfreq(9); torch.bitwise_not(ids);
+    x.cumsum(0); x.cumsum(-1); F.gumbel_softmax(m)
 """)
 
 INDEXING = _expressions("""

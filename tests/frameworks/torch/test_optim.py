@@ -24,7 +24,9 @@ model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
 OPTIMIZERS = [
     name
     for name in dir(optim)
-    if inspect.isclass(getattr(optim, name)) and issubclass(getattr(optim, name), optim.Optimizer) and name != "Optimizer"
+    if inspect.isclass(getattr(optim, name))
+    and issubclass(getattr(optim, name), optim.Optimizer)
+    and name != "Optimizer"
 ]
 
 
@@ -59,7 +61,11 @@ def test_defaults_are_those_of_torch(name: str) -> None:
         ("optim.Adam(model[0].parameters(), lr=3e-4)", 2, 3e-4),
         ("optim.Adam([p for p in model.parameters() if p.dim() > 1])", 2, 1e-3),
         ("optim.Adam(filter(lambda p: p.requires_grad, model.parameters()))", 4, 1e-3),
-        ("optim.AdamW([{'params': model[0].parameters(), 'lr': 1.0}, {'params': model[2].parameters()}], lr=0.1)", 4, 1.0),
+        (
+            "optim.AdamW([{'params': model[0].parameters(), 'lr': 1.0}, {'params': model[2].parameters()}], lr=0.1)",
+            4,
+            1.0,
+        ),
         ("optim.AdamW(model.named_parameters())", 4, 1e-3),
         ("optim.AdamW([{'params': [p], 'weight_decay': 0.0} for n, p in model.named_parameters()])", 4, 1e-3),
         ("torch.optim.adam.Adam(model.parameters())", 4, 1e-3),

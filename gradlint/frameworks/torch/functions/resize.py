@@ -71,7 +71,7 @@ def _disown(result: Value, layer: Instance, class_name: str, ctx: Context) -> No
 
 
 for _name, (_layer, _order) in _POOLS.items():
-    _homes = "tf" if _name.startswith(("max_pool", "adaptive_avg_pool1d", "avg_pool1d")) else "f"
+    _homes = "tf" if _name.startswith(("max_pool", "adaptive_avg_pool1d", "adaptive_max_pool1d", "avg_pool1d")) else "f"
     TABLE.add(_name, _pool(_name, _layer, _order), _homes)
     if "return_indices" in _order:
         TABLE.add(f"{_name}_with_indices", _pool(_name, _layer, _order, indices=True), "f")
