@@ -15,13 +15,15 @@ from gradlint.evaluation.imports import ModuleCache
 from gradlint.evaluation.inputs import InputShape
 from gradlint.evaluation.interpreter import Frame, Interpreter
 from gradlint.evaluation.limits import Limits
-from gradlint.evaluation.networks import assumed_arguments, build, roots
+from gradlint.evaluation.networks import assumed_arguments, build, needs_arguments, roots
 from gradlint.evaluation.records import Created, Record
 from gradlint.evaluation.scopes import Scope
 from gradlint.evaluation.training import training_loops
 from gradlint.evaluation.values import Class, Function, Instance, ModuleValue, Unknown, Value
 from gradlint.network import Event, Network, TrainingLoop, Unresolved
 from gradlint.sources import SourceFile, SourceLoader
+
+LIGHTNING_MODULE = "lightning.pytorch.LightningModule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Evaluator:
             interpreter.frames.append(Frame(source, None, None))
             self._use_functions(record)
             self._use_classes(record)
+            self._use_trainees(record)
             networks.extend(
                 (item.instance, build(interpreter, item, shapes=self._shapes(record, item)))
                 for item in roots(record.created)[: self.limits.networks]
@@ -109,8 +112,12 @@ class Evaluator:
         What a function made on assumptions is forgotten if another one turns out to call it with arguments.
         """
         used: list[tuple[Function, list[Created], list[Event]]] = []
-        for function in list(record.functions):
+        # Those that need no arguments first: what they call need not be tried on assumptions.
+        for function in sorted(record.functions, key=lambda function: needs_arguments(function)):
             if "__called__" not in function.attributes:
+                if self.interpreter.budget.steps > self.limits.alternatives:
+                    self.interpreter.cut_short("functions that nothing calls, after several others")
+                    break
                 created, events = len(record.created), len(record.events)
                 self._attempt(lambda function=function: self._use_function(function))
                 function.attributes.pop("__called__", None)
@@ -154,6 +161,15 @@ class Evaluator:
         interpreter.instantiate(cls, **arguments)
         for item in interpreter.record.created[before:]:
             item.instance.hidden.setdefault("assumptions", assumptions)
+
+    def _use_trainees(self, record: Record) -> None:
+        """Train the Lightning modules that no trainer of the file trains, one step each."""
+        trainees = [item.instance for item in record.created if item.instance.cls.derives_from(LIGHTNING_MODULE)]
+        if trainees:
+            from gradlint.frameworks.lightning_trainer import rehearse
+
+            for module in trainees:
+                self._attempt(lambda module=module: rehearse(self.interpreter, module))
 
     def _attempt(self, action: Any) -> None:
         depth = len(self.interpreter.frames)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gradlint.evaluation.driver import Evaluator
 from gradlint.evaluation.imports import ModuleCache
 from gradlint.evaluation.interpreter import Interpreter
 from gradlint.network import Event, EventKind
@@ -279,3 +280,45 @@ optimizer.step()
 """)
     assert kinds(events, E.FORWARD) == [E.ZERO_GRAD, E.BACKWARD, E.CLIP, E.STEP]
     assert events[-3].details["scaled"] is True
+
+
+MODULE_ALONE = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+import lightning.pytorch as pl
+
+class Net(pl.LightningModule):
+    def __init__(self, width=16):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(8, width), nn.ReLU(), nn.Linear(width, 3))
+
+    def forward(self, x):
+        return self.body(x)
+
+    def training_step(self, batch, batch_idx):
+        x, y = batch
+        return F.cross_entropy(self(x), y)
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters())
+"""
+
+
+def test_a_module_whose_trainer_is_elsewhere_is_an_incomplete_loop() -> None:
+    found = Evaluator(SourceLoader()).evaluate(SourceFile.from_text(MODULE_ALONE, "module.py"))
+    assert [network.parameter_count for network in found.networks] == [16 * 9 + 17 * 3]
+    (loop,) = found.loops
+    assert not loop.complete
+    assert [event.kind for event in loop.events_of(E.BACKWARD, E.STEP)] == [E.BACKWARD, E.STEP]
+    assert [node.get("function") for node in loop.objectives] == ["cross_entropy"]
+
+
+def test_a_module_with_its_trainer_is_a_complete_loop() -> None:
+    text = f"{MODULE_ALONE}\nif __name__ == '__main__':\n    pl.Trainer(gradient_clip_val=1.0).fit(Net())\n"
+    found = Evaluator(SourceLoader()).evaluate(SourceFile.from_text(text, "module.py"))
+    (loop,) = found.loops
+    assert loop.complete
+    assert len(loop.events_of(E.CLIP)) == 1
+    assert [optimizer.name for optimizer in loop.optimizers] == ["Adam"]
+    assert len(loop.networks) == 1
