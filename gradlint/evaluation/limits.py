@@ -14,6 +14,8 @@ class Limits:
     `steps` counts statements, calls and loop iterations; `depth` nested calls; `nodes` graph nodes;
     `iterations` those of one loop; `items` the length of one container; `characters` of one string;
     `bits` the size of one integer; `networks` how many networks are drawn up.
+    Once a file has cost `alternatives` steps, functions that nothing calls are no longer tried: a library may
+    offer dozens of builders for variants of one network.
     """
 
     steps: int = 1_500_000
@@ -24,6 +26,7 @@ class Limits:
     characters: int = 100_000
     bits: int = 4_096
     networks: int = 400
+    alternatives: int = 6_000
     instances: int = 60_000
 
 

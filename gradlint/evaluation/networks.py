@@ -359,6 +359,15 @@ def _assumptions(instance: Instance) -> tuple[str, ...]:
     return tuple(instance.hidden.get("assumptions", ()))
 
 
+def needs_arguments(function: Function) -> bool:
+    """Whether some parameter of `function` has no default."""
+    params: cst.Parameters = function.syntax.params
+    return any(
+        param.name.value not in function.defaults
+        for param in (*params.posonly_params, *params.params, *params.kwonly_params)
+    )
+
+
 def assumed_arguments(interpreter: Interpreter, function: Function, skip: int) -> tuple[dict[str, Value], list[str]]:
     """Arguments for the parameters of `function` without defaults (the first `skip` left out), and what was assumed."""
     params: cst.Parameters = function.syntax.params
@@ -378,4 +387,4 @@ def assumed_arguments(interpreter: Interpreter, function: Function, skip: int) -
     return arguments, assumptions
 
 
-__all__ = ["assumed_arguments", "build", "forward", "roots"]
+__all__ = ["assumed_arguments", "build", "forward", "needs_arguments", "roots"]
