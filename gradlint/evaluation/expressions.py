@@ -20,7 +20,20 @@ if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
 
 Handler = Callable[["Interpreter", Any, Scope], Value]
-EXPRESSIONS: dict[type[cst.CSTNode], Handler] = {}
+
+
+class _Table(dict[type[cst.CSTNode], Handler]):
+    """The handlers by kind of syntax; a kind without one is Unknown."""
+
+    def __missing__(self, kind: type[cst.CSTNode]) -> Handler:
+        return _not_modelled
+
+
+def _not_modelled(interpreter: Interpreter, syntax: Any, scope: Scope) -> Value:
+    return interpreter.unknown(f"{type(syntax).__name__} is not modelled")
+
+
+EXPRESSIONS = _Table()
 
 
 def _handles(*kinds: type[cst.CSTNode]) -> Callable[[Handler], Handler]:
@@ -39,9 +52,12 @@ def _literal(text: str) -> Any:
 
 @_handles(cst.Name)
 def _name(interpreter: Interpreter, syntax: cst.Name, scope: Scope) -> Value:
-    value = scope.find(syntax.value)
+    name = syntax.value
+    value = scope.variables.get(name, MISSING)
     if value is MISSING:
-        return interpreter.modules.builtin(interpreter, syntax.value, scope)
+        value = scope.find(name)
+        if value is MISSING:
+            return interpreter.modules.builtin(interpreter, name, scope)
     if type(value) is Deferred:
         value = interpreter.modules.force(interpreter, value)
         owner = scope.owner_of(syntax.value)

@@ -104,10 +104,7 @@ class Interpreter:
 
     def evaluate(self, syntax: Any, scope: Scope) -> Value:
         """The value of an expression."""
-        handler = EXPRESSIONS.get(type(syntax))
-        if handler is None:
-            return self.unknown(f"{type(syntax).__name__} is not modelled")
-        return handler(self, syntax, scope)
+        return EXPRESSIONS[type(syntax)](self, syntax, scope)
 
     def block(self, body: Any, scope: Scope) -> Any:
         """Run the statements of a body; the result is None or the signal that ended it."""
