@@ -10,7 +10,7 @@ from dataclasses import replace
 from gradlint.checks._wording import activation_after, counted, layer_name, power
 from gradlint.claims import Claim, ClaimKind
 from gradlint.findings import Confidence, Evidence, Severity
-from gradlint.network import Node, Optimizer, Origin
+from gradlint.network import Network, Node, Optimizer, Origin
 from gradlint.propagation.attribution import Attribution, Cause
 from gradlint.propagation.profile import DEAD, EXPLODING, Profile
 from gradlint.subjects import Aside, NetworkSubject, Problem
@@ -28,11 +28,15 @@ _COLLAPSED = 0.99
 
 def explained(subject: NetworkSubject, cause: Cause) -> Attribution | None:
     """The attribution of a network's bad gradients, if it is to this cause and initialization is not moot."""
-    network = subject.network
-    if network.pretrained or not any(parameter.trainable for parameter in network.parameters):
+    if is_moot(subject.network):
         return None
     found = subject.attribution
     return found if found is not None and found.cause is cause else None
+
+
+def is_moot(network: Network) -> bool:
+    """Whether initialization says nothing of a network: weights are loaded into it, or none is trained."""
+    return network.pretrained or not any(parameter.trainable for parameter in network.parameters)
 
 
 def gradient_problem(

@@ -171,6 +171,12 @@ def _chosen(distribution: Distribution) -> str:
     return NAMED if distribution.scheme in _SCHEMES else EXPLICIT
 
 
+def chosen_by_hand(layer: Node) -> bool:
+    """Whether the user chose the scale of a layer's weights as a number."""
+    weight = layer.parameters.get("weight")
+    return weight is not None and weight.distribution.known and _chosen(weight.distribution) == EXPLICIT
+
+
 def _initializer(case: _Case) -> Attribution | None:
     """Initial weights of a scale that does not suit, where a suitable one alone mends the network."""
     sign = 1.0 if case.profile.verdict == EXPLODING else -1.0
