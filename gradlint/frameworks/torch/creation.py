@@ -46,7 +46,7 @@ def made(
     """A new tensor of zeros, ones, one number or a random draw, by the name of the creating function."""
     fill = _FILLS.get(name, value)
     draw = None if fill is not None else _DRAWS.get(name, UNKNOWN)
-    if fill is not None and not shapes.is_floating(dtype):
+    if fill is not None and not shapes.is_floating(dtype) and math.isfinite(fill):
         fill = bool(fill) if dtype == "bool" else int(fill)
     return _finished(ctx, nodes.constant(ctx, shape, dtype, fill, distribution=draw), requires_grad)
 
@@ -143,7 +143,7 @@ def _new_full(
 
 def _integers(ctx: Context, shape: Shape | None, low: float | None, high: float | None, dtype: Value) -> Tensor:
     draw = UNKNOWN
-    if low is not None and high is not None and high > low:
+    if low is not None and high is not None and high - low >= 1:
         count = high - low
         draw = Distribution("uniform", (low + high - 1) / 2, math.sqrt((count * count - 1) / 12), "explicit")
     return nodes.constant(ctx, shape, dtype_name(dtype) or "int64", distribution=draw)
@@ -217,7 +217,7 @@ def _arange(ctx: Context, *args: Value, dtype: Value = None, inclusive: bool = F
     start, end, step = number(given.get("start", 0)), number(given.get("end")), number(given.get("step", 1))
     floats = any(isinstance(bound, float) for bound in (start, end, step))
     name = dtype_name(dtype) or ("float32" if floats or inclusive else "int64")
-    if start is None or end is None or not step:
+    if start is None or end is None or not step or not math.isfinite((end - start) / step):
         return nodes.constant(ctx, None, name)
     count = max(0, math.ceil((end - start) / step)) if not inclusive else math.floor((end - start) / step) + 1
     entries = [start + place * step for place in range(count)] if fits((count,)) else None
@@ -261,7 +261,7 @@ def _power_of(exponent: float, base: Any) -> float:
 def _eye(ctx: Context, n: Value, m: Value = None, *, dtype: Value = None, **rest: Value) -> Value:
     rows = integer(n)
     columns = rows if m is None else integer(m)
-    shape = None if rows is None or columns is None else (rows, columns)
+    shape = None if rows is None or columns is None else (max(rows, 0), max(columns, 0))
     draw = UNKNOWN if shape is None else distributions.identity(min(shape), math.prod(shape), "torch.eye()")
     values = None
     if shape is not None and fits(shape):

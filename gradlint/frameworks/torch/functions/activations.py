@@ -135,8 +135,8 @@ def _glu(ctx: Context, input: Value, dim: Value = -1) -> Value:
     if x.shape is None or axis is None:
         attributes = {"function": "glu", "axis": axis}
         return ctx.emit(Kind.ACTIVATION, (x,), None, attributes=attributes, class_name=name)
-    if x.shape[axis] % 2:
-        raise ShapeMismatch(f"glu halves dimension {axis}, which is of odd size {x.shape[axis]}")
+    if not x.shape or x.shape[axis] % 2:
+        raise ShapeMismatch(f"glu halves dimension {axis} of {x.shape}, which is not even")
     halved = (*x.shape[:axis], x.shape[axis] // 2, *x.shape[axis + 1 :])
     return activation(ctx, x, "glu", name, None, halved, axis=axis)
 

@@ -45,6 +45,8 @@ def _cat(ctx: Context, tensors_: Value = None, dim: Value = 0, *, out: Value = N
         return ctx.opaque("concatenation of tensors that are not known", [tensors_])
     if axis is None:
         return ctx.opaque("concatenation along an axis that is not known", given)
+    if any(x.shape == () for x in given):
+        raise ShapeMismatch("zero-dimensional tensors cannot be concatenated")
     return concatenated(ctx, given, axis)
 
 
@@ -180,6 +182,8 @@ def _unbind(ctx: Context, input: Value, dim: Value = 0, **rest: Value) -> Value:
     x, axis = tensor(ctx, input), integer(dimension(dim, rest))
     if x.shape is None or axis is None:
         return ctx.unknown("pieces of a tensor whose shape is not known")
+    if not x.shape:
+        raise ShapeMismatch("a tensor of no dimensions has no pieces")
     axis = shapes.axis_of(axis, len(x.shape))
     before = (slice(None),) * axis
     return tuple(get_item(ctx, x, (*before, index)) for index in range(x.shape[axis]))

@@ -44,6 +44,8 @@ def _added_product(name: str) -> Callable[..., Value]:
         **rest: Value,
     ) -> Value:
         given = [value for value in (first, second, *rest.values()) if value is not None]
+        if len(given) < 2:
+            ctx.fail("TypeError", f"{name}() takes a tensor and two factors")
         x, y = tensor(ctx, given[0]), tensor(ctx, given[1])
         if name == "addr":
             product: Value = _outer(ctx, x, y)
@@ -246,7 +248,7 @@ def _transform(name: str) -> Callable[..., Value]:
         axes = shapes.axes_of(dim, len(x.shape)) if x.shape is not None else None
         lengths = rest.get("n", s)
         known = shapes.sizes(lengths) if lengths is not None else None
-        if x.shape is not None and axes and (lengths is None or known is not None):
+        if x.shape and axes and (lengths is None or known is not None):
             sizes = list(x.shape)
             for axis, size in zip(axes[-len(known or axes) :], known or [sizes[axis] for axis in axes], strict=False):
                 sizes[axis] = size

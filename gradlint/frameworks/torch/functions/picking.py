@@ -295,7 +295,7 @@ def _diag(ctx: Context, input: Value, diagonal: Value = 0, *, out: Value = None)
 def _diag_embed(ctx: Context, input: Value, offset: Value = 0, dim1: Value = -2, dim2: Value = -1) -> Value:
     x, shift = tensor(ctx, input), integer(offset)
     shape: Shape | None = None
-    if x.shape is not None and shift is not None and (dim1, dim2) == (-2, -1):
+    if x.shape and shift is not None and (dim1, dim2) == (-2, -1):
         side = x.shape[-1] + abs(shift)
         shape = (*x.shape[:-1], side, side)
     return reshaped(ctx, x, shape, "pad", "torch.diag_embed")
@@ -338,7 +338,7 @@ def _cartesian_prod(ctx: Context, *given: Value) -> Value:
     sizes = [None if axis.shape is None else math.prod(axis.shape) for axis in axes]
     known = [size for size in sizes if size is not None]
     shape: Shape | None = None
-    if len(known) == len(sizes):
+    if known and len(known) == len(sizes):
         shape = (math.prod(known), len(known)) if len(known) > 1 else (known[0],)
     return ctx.emit(Kind.RESHAPE, axes, shape, attributes={"operation": "gather"}, class_name="torch.cartesian_prod")
 

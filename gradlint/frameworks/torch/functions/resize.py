@@ -129,7 +129,7 @@ def _grid_sample(
 
 def _affine_grid(ctx: Context, theta: Value, size: Value, align_corners: Value = None) -> Value:
     matrix, sizes = tensor(ctx, theta), shapes.sizes(size)
-    shape = None if sizes is None else (sizes[0], *sizes[2:], len(sizes) - 2)
+    shape = None if not sizes else (sizes[0], *sizes[2:], len(sizes) - 2)
     return ctx.opaque("affine_grid is not modelled", [matrix], shape)
 
 

@@ -115,7 +115,7 @@ def _permute(ctx: Context, input: Value, *dims: Value, **named: Value) -> Value:
 
 def _transpose(ctx: Context, input: Value, *dims: Value, **named: Value) -> Value:
     x = tensor(ctx, input)
-    first, second = [integer(axis) for axis in (*dims, *named.values())][:2]
+    first, second = [*[integer(axis) for axis in (*dims, *named.values())], None, None][:2]
     if x.shape is None or first is None or second is None:
         return ordered(ctx, x, None)
     rank = len(x.shape)
