@@ -250,7 +250,7 @@ def _part(gradient: Gradient, share: float, node: Node, operand: Node, context: 
     whole = strength(node, context.signal(node))
     own = strength(operand, context.signal(operand)) / whole if whole > 0.0 else 0.0
     part = gradient.times(share)
-    return part._replace(work=part.work * own)
+    return part._replace(work=part.work * own, selected=gradient.selected)
 
 
 def reshape(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:

@@ -46,13 +46,17 @@ KURTOSIS = {"normal": 3.0, "truncated_normal": 2.37, "uniform": 1.8, "orthogonal
 
 @dataclass(slots=True)
 class Context:
-    """One propagation over one network."""
+    """One propagation over one network.
+
+    `standing_in` are nodes whose zero weights are looked past, `pixels` inputs that are taken as pixels.
+    """
 
     network: Network
     settings: Settings
     signals: dict[int, Signal] = field(default_factory=dict)
     standing_in: frozenset[int] = frozenset()
     assumptions: set[str] = field(default_factory=set)
+    pixels: frozenset[int] = frozenset()
 
     def signal(self, node: Node) -> Signal:
         """The signal of a node that was visited before."""

@@ -16,10 +16,34 @@ from gradlint.propagation.signal import Latent, Signal
 Rule = Callable[[Node, Sequence[Signal], Context], Signal]
 
 
+def pixels(nodes: Sequence[Node]) -> frozenset[int]:
+    """Identities of the inputs that are taken as pixels from 0 to 255: those that are scaled by 1/255 or so."""
+    return frozenset(
+        id(node.inputs[0])
+        for node in nodes
+        if len(node.inputs) == 1 and node.inputs[0].kind is Kind.INPUT and 0.0 < abs(_factor(node)) < _PIXEL_SCALE
+    )
+
+
+def _factor(node: Node) -> float:
+    """The number that a node multiplies its one input by; 1 where it does something else."""
+    if node.kind is Kind.MULTIPLY:
+        value = node.get("constant")
+    elif node.kind is Kind.ADD:
+        value = next(iter(node.get("coefficients") or ()), None)
+    else:
+        value = None
+    return float(value) if isinstance(value, (int, float)) else 1.0
+
+
 def source(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
-    """Inputs are standard normal, independent between samples, positions and units."""
+    """Inputs are standard normal, independent between samples, positions and units; pixels are uniform."""
     rank = len(node.shape) if node.shape is not None else 2
     channel = 1 if rank == 4 else rank - 1
+    if id(node) in context.pixels:
+        common = (_PIXELS / 2.0) ** 2
+        square = common + _PIXELS**2 / 12.0
+        return Signal(_PIXELS / 2.0, square, common, common, common, common, channel)
     return Signal(0.0, 1.0, 0.0, 0.0, 0.0, 0.0, channel, overlap=1.0 / axis_size(node.shape, channel))
 
 
@@ -184,9 +208,13 @@ def apply(key: Key, signal: Signal, width: int) -> Signal:
     )
 
 
+_PIXELS = 255.0
+_PIXEL_SCALE = 0.02
 IDENTITY: Key = ("linear", ())
 # Of the 1 / width by which the covariances of pairs differ, the part that batch normalization feels: measured.
 _LOST = 0.4
+# Parts of a concatenation that are kept apart.
+_MOST_PARTS = 256
 
 
 def _pair(result: Moments, signal: Signal, covariance: float, variance: float) -> float:
@@ -323,17 +351,30 @@ def concatenate(node: Node, inputs: Sequence[Signal], context: Context) -> Signa
     )
     if axis == channel:
         positions, apart = average([s.positions for s in inputs]), average([s.apart for s in inputs])
-        mixed = tuple(zip(shares, [s._replace(mixed=(), latent=None) for s in inputs], strict=True))
-        flat = tuple(
+        parts = tuple(
             (share * inner, part)
             for (share, s) in zip(shares, inputs, strict=True)
             for (inner, part) in (s.mixed or ((1.0, s._replace(latent=None)),))
         )
-        return Signal(
-            mean, square, samples, positions, apart, blended, channel, None, flat if len(flat) < 256 else mixed
-        )
+        mixed = parts if len(parts) < _MOST_PARTS else ()
+        return Signal(mean, square, samples, positions, apart, blended, channel, _common_latent(shares, inputs), mixed)
     units = average([s.units for s in inputs])
     return Signal(mean, square, samples, blended, min(average([s.apart for s in inputs]), blended), units, channel)
+
+
+def _common_latent(shares: Sequence[float], inputs: Sequence[Signal]) -> Latent | None:
+    """What is before the activation, where all parts come from the same one."""
+    latents = [s.latent for s in inputs]
+    first = latents[0]
+    if first is None or any(other is None or other.key != first.key for other in latents):
+        return None
+    pairs = [(share, other) for share, other in zip(shares, latents, strict=True) if other is not None]
+    return Latent(
+        first.key,
+        sum(share * other.mean for share, other in pairs),
+        sum(share * other.square for share, other in pairs),
+        sum(share * other.positions for share, other in pairs),
+    )
 
 
 def reshape(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:

@@ -20,6 +20,7 @@ def forward_pass(network: Network, context: Context, precision: Precision) -> tu
     What comes after the last weighted layer only shapes the first gradient, which cancels in every ratio:
     where it is not understood, the gradient starts before it.
     """
+    context.pixels = forward.pixels(network.nodes)
     leading = _leading(network.nodes)
     following = _followed_by_weights(network.nodes)
     cut: set[int] = set()
