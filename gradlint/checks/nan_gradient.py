@@ -86,6 +86,8 @@ def _problems(node: Node, framework: Framework, network: str, claims: tuple[Clai
 def _written(node: Node) -> str:
     """The name of a function without a slope at zero; empty for others."""
     function = function_of(node)
+    if node.get("safe"):
+        return ""
     if function in _ROOTS:
         return "sqrt"
     if function in _LOGARITHMS:

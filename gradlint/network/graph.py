@@ -81,7 +81,8 @@ class Node:
       (`negative_slope`, `alpha`, `beta`, `threshold`, `exponent`, `minimum`, `maximum`, `axis`,
       `approximate`). Elementwise but for softmax kinds and `glu`, which have `axis` (`from_end` true where the
       source counts it from the end).
-      Parameter `weight` for prelu.
+      Parameter `weight` for prelu. `safe` true where the framework itself takes care of the derivative at 0 (the root
+      in `torch.std`, which gives 0 there).
     - NORMALIZATION: `type` ("batch", "layer", "group", "instance", "rms", "l2"), `epsilon`, `axes` (those
       that are averaged over), `groups`, `affine`, `momentum`, `channel_axis`. Parameters `weight`, `bias`.
     - POOLING: `type` ("max", "average", "sum", "lp", "norm", "variance", "logsumexp"), `axes`,

@@ -64,6 +64,7 @@ def node(expression: str) -> Node:
         ("x.mean(1)", Kind.POOLING, {"type": "average", "axes": (1,), "global": True}),
         ("x.max(-1).values", Kind.POOLING, {"type": "max", "axes": (2,)}),
         ("x.norm(dim=-1)", Kind.POOLING, {"type": "norm", "axes": (2,)}),
+        ("x.std(dim=-1)", Kind.ACTIVATION, {"function": "sqrt", "safe": True}),
         ("x.view(2, 12)", Kind.RESHAPE, {"operation": "view"}),
         ("x.transpose(1, 2)", Kind.RESHAPE, {"operation": "transpose", "axes": (0, 2, 1)}),
         ("x[:, 1:]", Kind.RESHAPE, {"operation": "slice", "axis": 1, "start": 1, "stop": 3}),

@@ -71,7 +71,7 @@ def _std(
     ctx: Context, input: Value, dim: Value = None, unbiased: Value = True, keepdim: Value = False, **rest: Value
 ) -> Value:
     variance = _variance_of(ctx, input, dimension(dim, rest), keeping(ctx, keepdim, rest), "torch.std")
-    return activation(ctx, variance, "sqrt", "torch.std", math.sqrt)
+    return activation(ctx, variance, "sqrt", "torch.std", math.sqrt, safe=True)
 
 
 def _with_mean(function: Callable[..., Value]) -> Callable[..., Value]:
