@@ -332,7 +332,7 @@ def tensor_attribute(ctx: Context, tensor: Tensor, name: str) -> Value:
     if attribute is not None:
         return attribute(ctx, tensor)
     method = tensor_methods.METHODS.get(name)
-    if method is None and "keras" in ctx.tables:
+    if method is None and ("keras" in ctx.tables or name in ("astype", "copy")):
         from gradlint.frameworks.keras import tensors
 
         return tensors.attribute(ctx, tensor, name)

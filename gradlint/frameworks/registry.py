@@ -15,6 +15,7 @@ _TABLES = {
     "keras": "gradlint.frameworks.keras",
     "tensorflow": "gradlint.frameworks.keras",
     "tf_keras": "gradlint.frameworks.keras",
+    "numpy": "gradlint.frameworks.numpy",
     "accelerate": "gradlint.frameworks.accelerate",
     "einops": "gradlint.frameworks.einops",
     "lightning": "gradlint.frameworks.lightning",

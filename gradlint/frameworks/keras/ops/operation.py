@@ -87,6 +87,9 @@ def _named(names: tuple[str, ...], kwargs: Mapping[str, Value], has_first: bool)
     return given
 
 
+_MOST_ENTRIES = 100_000
+
+
 def nested_shape(value: Value) -> Shape | None:
     """The shape of nested lists of numbers; None when they are ragged or hold something else."""
     if is_number(value) or isinstance(value, bool):
@@ -109,6 +112,8 @@ def tensor(ctx: Context, value: Value, dtype: str | None = None) -> Tensor:
     """`value` as a tensor: a tensor, a number, nested lists of numbers, a list of tensors, or something unknown."""
     if isinstance(value, Tensor):
         return value
+    if isinstance(value, range):
+        value = list(value[:_MOST_ENTRIES])
     if isinstance(value, (list, tuple)):
         shape = nested_shape(value)
         if shape is not None:
