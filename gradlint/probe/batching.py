@@ -113,6 +113,9 @@ class _Follower:
             raise Lost  # one sequence without a batch
         if node.get("time_axis", default) == place.axis and not node.get("unrolled", False):
             raise Lost  # the inputs are time first, so that the batch is not what it seemed
+        for source in node.inputs[1:]:  # initial states: (layers, batch, features) or (batch, features)
+            if self.found[source] is None:
+                self._adopt(source, Place(len(self.shape(source)) - 2))
         return place if len(self.shape(position)) == 3 else Place(0)
 
     def _pooling(self, position: int, node: NodeSpec) -> Place | None:
@@ -132,6 +135,8 @@ class _Follower:
         before, place = self._first(node)
         after = self.shape(position)
         operation = node.get("operation", "view")
+        if node.get("last_step", False) or node.get("state") is not None:  # (layers, batch, features) or without
+            return Place(len(after) - 2)
         if operation == "transpose":
             return Place(_permutation(node, before, after).index(place.axis), place.before)
         if operation == "expand":

@@ -58,14 +58,14 @@ class Run:
         self.activities: list[Activity] = []
         self.sources: dict[int, int] = {}
 
-    def observe(self, position: int, value: Tensor) -> None:
-        """Keep what is to be known of the output of the node at `position`."""
+    def observe(self, position: int, value: Tensor, *others: Tensor) -> None:
+        """Keep what is to be known of the output of the node at `position`; `others` are final states."""
         node = self.network.nodes[position]
         if not value.is_floating_point():
             return
         self._follow(position, node)
         if position in self.weighted:
-            self._watch(position, value)
+            self._watch(position, value, others)
         elif node.kind == "activation":
             self._activity(position, node, value)
         if position in self.network.outputs and not _within(value.detach(), self.largest):
@@ -78,21 +78,24 @@ class Run:
         elif node.inputs and node.inputs[0] in self.sources and node.kind in _PASSING:
             self.sources[position] = self.sources[node.inputs[0]]
 
-    def _watch(self, position: int, value: Tensor) -> None:
+    def _watch(self, position: int, value: Tensor, others: Sequence[Tensor]) -> None:
         x = value.detach()
         self.finite = self.finite and _within(x, self.largest)
         square = norm(x) ** 2 / max(1, x.numel())
         units = x[0].numel() if x.dim() else 1
         self.outputs[position] = (square, correlation(x) if x.dim() > 1 else math.nan, units)
-        if value.requires_grad:
-            value.register_hook(lambda gradient: self._receive(position, gradient))
+        for part in (value, *others):
+            if part.requires_grad:
+                part.register_hook(lambda gradient: self._receive(position, gradient))
 
     def _receive(self, position: int, gradient: Tensor) -> None:
+        """Keep a gradient; those of several outputs of one layer add up as the parts of one vector."""
         magnitude = gradient.abs()
         there = magnitude > 0
         count = int(there.sum())
         lost = float((there & (magnitude < HALF_SMALLEST)).sum()) / count if count else 0.0
-        self.gradients[position] = (norm(gradient), lost)
+        before = self.gradients.get(position, (0.0, 0.0))
+        self.gradients[position] = (math.hypot(before[0], norm(gradient)), max(before[1], lost))
 
     def _activity(self, position: int, node: NodeSpec, value: Tensor) -> None:
         source = self.sources.get(node.inputs[0]) if node.inputs else None

@@ -214,9 +214,9 @@ def _watch(module: Any, positions: Sequence[int], run: Run) -> None:
 
     def report(output: Any) -> None:
         position = next(calls, None)
-        tensor = next(_tensors(output), None)
-        if position is not None and tensor is not None:
-            run.observe(position, tensor)
+        tensors = list(_tensors(output))
+        if position is not None and tensors:
+            run.observe(position, *tensors)
 
     if _is_keras(module) and callable(getattr(module, "activation", None)):
         inner = module.activation

@@ -21,7 +21,8 @@ from gradlint.probe.network_spec import NetworkSpec, NodeSpec, ParameterSpec
 from gradlint.probe.recurrent import recurrent
 from gradlint.probe.reshaping import complete, reshape
 
-Observer = Callable[[int, Tensor], None]
+Observer = Callable[..., None]
+"""Called with the position of a node, its output and, for a recurrent layer, its final states."""
 Shapes = Sequence[Sequence[int | None] | None]
 
 
@@ -80,7 +81,7 @@ class Twin(nn.Module):  # type: ignore[misc]  # torch is not there when types ar
             else:
                 value = self._run(position, node, [values[source] for source in node.inputs])
             if observe is not None:
-                observe(position, value)
+                observe(position, value, *self._states.get(position, ()))
             values[position] = value
             for source in node.inputs:
                 left[source] -= 1
