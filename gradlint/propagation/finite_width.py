@@ -46,4 +46,5 @@ def after_function(node: Node, gradient: Gradient, kappa: float, context: Contex
     if width <= 1.0:
         return gradient
     share = alike(node, gradient, context)
-    return gradient._replace(spread=gradient.spread + share * 3.0 * (kappa - 1.0) / width)
+    # Of n units the kurtosis cannot be seen to be more than n, however heavy the tail.
+    return gradient._replace(spread=gradient.spread + share * 3.0 * (min(kappa, width) - 1.0) / width)

@@ -13,6 +13,7 @@ from gradlint.propagation.quadrature import FINEST, ORDER, cumulative, density, 
 
 # Moments are tabulated on a grid of the logarithm of the variance and interpolated quadratically between.
 _GRID = 8.0
+_STEEP = 10.0
 _TINY = 1e-280
 # A jump smaller than this is rounding; a steeper last power than this is a jump.
 _JUMP = 1e-9
@@ -184,6 +185,8 @@ def _interpolated(key: Key, variance: float) -> Moments:
     below, here, above = (_on_grid(key, index + i) for i in (-1, 0, 1))
     if not (math.isfinite(above.square) and math.isfinite(above.chi)):
         return here
+    if above.square > _STEEP * below.square:  # an exponential: no parabola follows it
+        return _direct(key, 0.0, _rounded(variance))
     a, b, c = 0.5 * t * (t - 1.0), 1.0 - t * t, 0.5 * t * (t + 1.0)
     energies = tuple(
         [a * x + b * y + c * z for x, y, z in zip(below.energies, here.energies, above.energies, strict=True)]
