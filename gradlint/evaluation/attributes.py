@@ -301,6 +301,8 @@ def assign_plain(interpreter: Interpreter, receiver: Value, name: str, value: Va
         if interpreter.trails:
             interpreter.modified(receiver)
         receiver.attrs[name] = value
+        if interpreter.layer_calls and isinstance(value, (Tensor, tuple)):
+            interpreter.state_kept = True
     elif isinstance(receiver, Class) and receiver.syntax is not None:
         receiver.namespace[name] = value
     elif isinstance(receiver, ModuleValue):

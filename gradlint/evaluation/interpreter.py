@@ -82,6 +82,8 @@ class Interpreter:
         self.depth_flag = False
         self.layer_calls = 0
         """How many calls of layers are in progress."""
+        self.state_kept = False
+        """Whether a layer has kept something computed in an attribute, since this was last set to false."""
         self.cut: set[str] = set()
 
     def begin(self, limits: Limits | None = None) -> None:

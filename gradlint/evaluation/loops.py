@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
 from gradlint.evaluation.branches import BREAK, CONTINUE
+from gradlint.evaluation.carrying import Carrying
 from gradlint.evaluation.iteration import is_uncertain
 from gradlint.evaluation.scopes import Scope
 from gradlint.evaluation.targets import bind
+from gradlint.evaluation.values import Instance, walk
 from gradlint.frameworks.modules import all_parameters
 from gradlint.network import Event, EventKind, Origin
 
 if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
 
+_MOST_OBJECTS = 8
 _TRAINING = frozenset({EventKind.BACKWARD, EventKind.STEP, EventKind.FIT})
 
 
 class _Marked:
     """Frames the events that a loop adds with LOOP_START and LOOP_END, if it adds any."""
 
-    def __init__(self, interpreter: Interpreter, syntax: Any) -> None:
+    def __init__(self, interpreter: Interpreter, syntax: Any, scope: Scope) -> None:
         frame = interpreter.frame
         self.events = interpreter.record.events
         self.start = len(self.events)
         self.created = len(interpreter.record.created)
         self.interpreter = interpreter
+        self.carrying = Carrying(interpreter, scope)
         self.origin = Origin(frame.source, syntax, frame.caller)
 
     def trains(self) -> bool:
         """Whether what happened so far in the loop takes optimization steps: one iteration then says it all."""
         return any(event.kind in _TRAINING for event in self.events[self.start :])
+
+    def look_ahead(self, iterate: Callable[[], Any]) -> None:
+        """Find out what the next iteration gets from this one."""
+        self.carrying.look(iterate, self.events, self.start)
 
     def close(self, iterations: int | None) -> None:
         if len(self.events) > self.start:
@@ -43,12 +52,17 @@ class _Marked:
             self.events.append(Event(EventKind.LOOP_END, self.origin, details=details))
 
 
+def _objects(items: list[Any]) -> bool:
+    """Whether a loop runs over a few objects (optimizers, models), each of which is another story."""
+    return len(items) <= _MOST_OBJECTS and any(isinstance(inner, Instance) for item in items for inner in walk(item, 1))
+
+
 def run_for(interpreter: Interpreter, syntax: cst.For, scope: Scope) -> Any:
     """Run a `for` statement."""
     iterable = interpreter.evaluate(syntax.iter, scope)
     uncertain = is_uncertain(iterable)
     items = interpreter.iterate(iterable)
-    marked = _Marked(interpreter, syntax)
+    marked = _Marked(interpreter, syntax, scope)
     interpreter.uncertain += uncertain
     completed = True
     try:
@@ -69,7 +83,9 @@ def run_for(interpreter: Interpreter, syntax: cst.For, scope: Scope) -> Any:
                 return signal
             if interpreter.frame.possible_break:
                 interpreter.frame.possible_break = False
-            if marked.trains():
+            if marked.trains() and not _objects(items):
+                if uncertain or len(items) > 1:
+                    marked.look_ahead(lambda: interpreter.block(syntax.body, scope))
                 break
     finally:
         interpreter.uncertain -= uncertain
@@ -81,7 +97,7 @@ def run_for(interpreter: Interpreter, syntax: cst.For, scope: Scope) -> Any:
 
 def run_while(interpreter: Interpreter, syntax: cst.While, scope: Scope) -> Any:
     """Run a `while` statement; one whose condition is not known runs once."""
-    marked = _Marked(interpreter, syntax)
+    marked = _Marked(interpreter, syntax, scope)
     count = 0
     uncertain = False
     try:
@@ -107,6 +123,7 @@ def run_while(interpreter: Interpreter, syntax: cst.While, scope: Scope) -> Any:
                 interpreter.frame.possible_break = False
                 break
             if marked.trains():
+                marked.look_ahead(lambda: interpreter.block(syntax.body, scope))
                 break
     finally:
         interpreter.uncertain -= uncertain

@@ -59,7 +59,8 @@ class Event:
     ESCAPE means that a network, an optimizer or parameters were handed to code that is not analysed, which may do
     anything with them. `details` holds what is special to a kind (None stands for what is not known):
 
-    - BACKWARD: `scaled`, `retain_graph`, `accumulates` (false where gradients are new ones, as those of a tape).
+    - BACKWARD: `scaled`, `retain_graph`, `accumulates` (false where gradients are new ones, as those of a tape),
+      `carried`, a node of the iteration before that the gradient goes back to.
     - CLIP: `method` ("norm", "value", "manual"), `limit`, `parameters`.
     - ZERO_GRAD: `parameters`.
     - STEP: `scaled`, `learning_rate` (at that time).
