@@ -20,6 +20,7 @@ ADAPTIVE = frozenset({"Adam", "AdamW", "Adamax", "NAdam", "Nadam", "RAdam", "RMS
 INITIALIZERS = ("he", "xavier", "lecun", "orthogonal")
 NORMALIZATIONS = ("batchnorm", "layernorm", "rmsnorm")
 """Changes to a network, by the names that `gradlint.propagation.whatif` has for them."""
+_OVERFLOWS = "the signal overflows"
 _EPSILONS = {"eps", "epsilon"}
 _USUAL_EPSILON = 1e-8
 _COLLAPSED = 0.99
@@ -75,7 +76,8 @@ def gradient_problem(
         claims=(_claim(profile),),
     )
     first = first_layer(profile)
-    if first.origin is not None and first.origin.syntax is not where.syntax:
+    overflows = profile.log10_gradient_ratio == math.inf
+    if not overflows and first.origin is not None and first.origin.syntax is not where.syntax:
         arrival = Aside(first.origin, f"the gradient arrives here: {layer_name(first, network)}")
         problem = replace(problem, related=(arrival,))
     yield problem
@@ -134,7 +136,7 @@ def _fate(subject: NetworkSubject, plural: bool) -> str:
     assert ratio is not None
     first = layer_name(first_layer(profile), subject.network)
     if ratio == math.inf:
-        return f"{'make' if plural else 'makes'} the signal overflow: {profile.reason}"
+        return f"{'make' if plural else 'makes'} the signal overflow{profile.reason.removeprefix(_OVERFLOWS)}"
     if profile.verdict == EXPLODING:
         return f"{'multiply' if plural else 'multiplies'} the gradient by {power(ratio)} on the way to {first}"
     verb = "shrink" if plural else "shrinks"

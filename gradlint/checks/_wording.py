@@ -21,6 +21,8 @@ _FUNCTIONS = {
     "elu": "ELU",
     "celu": "CELU",
     "selu": "SELU",
+    "exp": "exponential",
+    "pow": "power",
 }
 
 

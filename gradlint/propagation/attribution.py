@@ -48,13 +48,14 @@ class Attribution:
 
     `layers` are the weighted layers whose initial scale is concerned. `each` is log10 of what one of `nodes`
     does to the gradient, on average, or of an initial scale over the one that suits; None where neither says
-    anything.
+    anything. `rectified` is log10 of the ratio with rectifiers in the place of `nodes`, where that was tried.
     """
 
     cause: Cause
     nodes: tuple[Node, ...]
     layers: tuple[Node, ...] = ()
     each: float | None = None
+    rectified: float | None = None
 
 
 def attribute(network: Network, profile: Profile, settings: Settings | None = None) -> Attribution | None:
@@ -221,10 +222,16 @@ def _activations(cause: Cause, functions: frozenset[str]) -> Callable[[_Case], A
 def _explosive(case: _Case) -> Attribution | None:
     """Functions that grow faster than their argument, where the network is healthy with rectifiers in their place."""
     nodes = case.hidden(EXPLOSIVE)
-    return Attribution(Cause.EXPLOSIVE, nodes) if nodes and _healthy_without(case, nodes) else None
+    if not nodes:
+        return None
+    profile = _rectified(case, nodes)
+    if not profile.within_bounds:
+        return None
+    return Attribution(Cause.EXPLOSIVE, nodes, rectified=profile.log10_gradient_ratio)
 
 
-def _healthy_without(case: _Case, nodes: Sequence[Node]) -> bool:
+def _rectified(case: _Case, nodes: Sequence[Node]) -> Profile:
+    """What is predicted with rectifiers in the place of these activations, and He initialization."""
     from gradlint.propagation.whatif import transform
     from gradlint.propagation.whatif.rewriting import Rewriting
 
@@ -236,7 +243,7 @@ def _healthy_without(case: _Case, nodes: Sequence[Node]) -> bool:
         return None
 
     changed = transform(Rewriting(case.network, rule).result(), ("he",))
-    return propagate(changed, case.settings).within_bounds
+    return propagate(changed, case.settings)
 
 
 def _normalization(case: _Case) -> Attribution | None:

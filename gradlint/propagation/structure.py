@@ -60,12 +60,15 @@ class Structure:
         )
 
     def is_gate(self, node: Node) -> bool:
-        """Whether everything that uses `node` multiplies something by it: the gradient has another way."""
+        """Whether everything that uses `node` multiplies something by it, or by a function of it.
+
+        The gradient then has another way. Gates are such, and normalizations that are written by hand.
+        """
         users = self.users_of(node)
         if not users:
             return False
         for user in users:
-            passes = user.kind in PASSING or (user.kind is Kind.ADD and len(user.inputs) == 1)
+            passes = user.kind in PASSING or user.kind is Kind.ACTIVATION or _shifts(user)
             if user.kind not in _GATED and not (passes and self.is_gate(user)):
                 return False
         return True
@@ -117,3 +120,8 @@ class Structure:
         return tuple(
             node for node in self.network.nodes if node.kind is Kind.NORMALIZATION and id(node) in self.before_weights
         )
+
+
+def _shifts(node: Node) -> bool:
+    """Whether a node only adds a number, as in 1 - gate."""
+    return node.kind is Kind.ADD and len(node.inputs) == 1
