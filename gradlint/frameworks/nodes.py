@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from gradlint.evaluation.context import Context
-from gradlint.evaluation.values import Assumed, Symbol, Tensor, Unknown, Value
+from gradlint.evaluation.values import Symbol, Tensor, Unknown, Value
 from gradlint.frameworks import shapes
 from gradlint.network import Distribution, Kind, Shape
 
@@ -374,8 +374,3 @@ def adopt(ctx: Context, tensor: Tensor, result: Tensor) -> Tensor:
     else:
         tensor.attributes.pop(DISTRIBUTION, None)
     return tensor
-
-
-def assumed_in(*values: Value) -> bool:
-    """Whether one of the sizes rests on an assumed width."""
-    return any(type(value) is Assumed for value in values)

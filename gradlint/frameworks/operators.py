@@ -12,7 +12,7 @@ from typing import Any
 
 from gradlint.evaluation.context import Context
 from gradlint.evaluation.errors import ShapeMismatch
-from gradlint.evaluation.values import MISSING, BoundMethod, Class, Instance, Symbol, Tensor, Unknown, Value
+from gradlint.evaluation.values import MISSING, BoundMethod, Instance, Symbol, Tensor, Unknown, Value
 from gradlint.frameworks.gradients import gradient_of, scale_gradient, updates_by_gradient
 from gradlint.frameworks.indexing import get_item, set_item
 from gradlint.frameworks.nodes import (
@@ -348,8 +348,3 @@ def set_tensor_attribute(ctx: Context, tensor: Tensor, name: str, value: Value) 
         setter(ctx, tensor, value)
     else:
         tensor.attributes[name] = value
-
-
-def is_tensor_class(cls: Value) -> bool:
-    """Whether `isinstance(tensor, cls)` holds for every torch tensor."""
-    return isinstance(cls, (Class, Symbol)) and cls.name in ("torch.Tensor", "torch.FloatTensor")

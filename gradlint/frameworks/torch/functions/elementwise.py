@@ -12,14 +12,12 @@ from gradlint.evaluation.values import Tensor, Value
 from gradlint.frameworks import operators
 from gradlint.frameworks.nodes import (
     activation,
-    elementwise,
     folded,
     number,
     reshaped,
     scaled,
     shifted,
     stopped,
-    unknown_operand,
 )
 from gradlint.frameworks.shapes import broadcast, promoted
 from gradlint.frameworks.torch.functions.tables import Function, Table, tensor
@@ -333,11 +331,6 @@ def _nan_to_num(
 ) -> Value:
     x = tensor(ctx, input)
     return reshaped(ctx, x, x.shape, "where", "torch.nan_to_num")
-
-
-def _rescale(ctx: Context, input: Value, other: Value, *, out: Value = None) -> Value:
-    operand = unknown_operand(ctx, (input, other))
-    return operand if operand is not None else elementwise(ctx, Kind.MULTIPLY, (input, other))
 
 
 for _names, _function, _fold, _homes in _FUNCTIONS:

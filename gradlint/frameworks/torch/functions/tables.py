@@ -8,7 +8,7 @@ from typing import Any
 from gradlint.evaluation.context import Context
 from gradlint.evaluation.values import Native, Tensor, Unknown, Value
 from gradlint.frameworks.gradients import clip_by_hand, gradient_of, scale_gradient, updates_by_gradient
-from gradlint.frameworks.nodes import adopt, number
+from gradlint.frameworks.nodes import number
 from gradlint.frameworks.operators import change_parameter, in_place, writable
 from gradlint.frameworks.registry import framework_class
 from gradlint.frameworks.weights import overwrite
@@ -155,8 +155,3 @@ def spread(args: tuple[Value, ...]) -> tuple[Value, ...]:
     if len(args) == 1 and isinstance(args[0], (tuple, list)):
         return tuple(args[0])
     return args
-
-
-def keep_in_place(ctx: Context, input: Tensor, result: Tensor) -> Tensor:
-    """What `inplace=True` does: the input becomes the result."""
-    return adopt(ctx, input, result)
