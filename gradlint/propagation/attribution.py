@@ -31,6 +31,7 @@ _FACTOR = 1.15
 class Cause(enum.StrEnum):
     """What makes gradients vanish or explode."""
 
+    SOFTMAX = "softmaxes between layers"
     SIGMOID = "sigmoid-like activations"
     TANH = "tanh-like activations"
     EXPLOSIVE = "activations that grow like an exponential"
@@ -219,6 +220,13 @@ def _activations(cause: Cause, functions: frozenset[str]) -> Callable[[_Case], A
     return explain
 
 
+def _softmax(case: _Case) -> Attribution | None:
+    """Softmaxes between layers that contribute most of the ratio."""
+    nodes = case.structure.softmaxes
+    share, each = case.share(nodes)
+    return Attribution(Cause.SOFTMAX, nodes, each=each) if share >= _SHARE else None
+
+
 def _explosive(case: _Case) -> Attribution | None:
     """Functions that grow faster than their argument, where the network is healthy with rectifiers in their place."""
     nodes = case.hidden(EXPLOSIVE)
@@ -283,5 +291,5 @@ def _hidden_layers(case: _Case) -> tuple[Node, ...]:
 _SIGMOID = _activations(Cause.SIGMOID, SIGMOID_LIKE)
 _TANH = _activations(Cause.TANH, TANH_LIKE)
 
-_VANISHING = (_by_hand, _SIGMOID, _initializer, _TANH, _normalization, _skip)
+_VANISHING = (_softmax, _by_hand, _SIGMOID, _initializer, _TANH, _normalization, _skip)
 _EXPLODING = (_explosive, _initializer, _residual, _normalization, _skip)

@@ -11,6 +11,7 @@ from gradlint.network.activations import SOFTMAX_LIKE
 PASSING = frozenset({Kind.NORMALIZATION, Kind.DROPOUT, Kind.RESHAPE, Kind.POOLING})
 """What stands between a layer and the activation that belongs to it."""
 MATRICES = frozenset({Kind.LINEAR, Kind.CONVOLUTION})
+_PLAIN_SOFTMAX = frozenset({"softmax", "softmin"})
 _GATED = frozenset({Kind.MULTIPLY, Kind.MATMUL})
 
 
@@ -57,6 +58,27 @@ class Structure:
             and id(node) in self.before_weights
             and id(node) in self.after_weights
             and not self.is_gate(node)
+        )
+
+    @cached_property
+    def softmaxes(self) -> tuple[Node, ...]:
+        """Softmaxes between layers with weights that choose nothing: no attention, routing, gate or output."""
+        outputs = {id(node) for node in self.network.outputs}
+        return tuple(
+            node
+            for node in self.network.nodes
+            if node.kind is Kind.ACTIVATION
+            and node.get("function") in _PLAIN_SOFTMAX
+            and id(node) not in outputs
+            and self.layer_of(node) is not None
+            and self._only_feeds_layers(node)
+        )
+
+    def _only_feeds_layers(self, node: Node) -> bool:
+        users = self.users_of(node)
+        return bool(users) and all(
+            (user.kind in MATRICES and user.weighted) or (user.kind in PASSING and self._only_feeds_layers(user))
+            for user in users
         )
 
     def is_gate(self, node: Node) -> bool:
