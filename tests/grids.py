@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from gradlint.network import Distribution, Network, Node
+from gradlint.network import Distribution, Framework, Network, Node
+from gradlint.propagation import propagate
 from tests.graphs import Graph, mlp
 
 FUNCTIONS = (
@@ -121,3 +122,17 @@ def transformers(count: int, seed: int = 0) -> Iterator[tuple[str, Network]]:
         norm = draw.choice(("layer", "layer", "rms"))
         name = f"transformer {layers}x{width} T{tokens} {'pre' if pre else 'post'} {'causal ' if causal else ''}{init} {function} {head} {norm}"
         yield name, transformer(layers, width, 4, tokens, pre, causal, init, function, head, norm)
+
+
+def bad(count: int, seed: int = 0) -> Iterator[tuple[str, Network]]:
+    """Networks whose gradients vanish or explode, of several families and in both frameworks' words."""
+    draw = random.Random(seed)
+    found = 0
+    for candidates in zip(mlps(10_000, seed + 100), convolutions(10_000, seed + 100), strict=True):
+        for name, network in candidates if draw.random() < 0.4 else candidates[:1]:
+            if propagate(network).verdict in ("vanishing", "exploding", "dead"):
+                network.framework = draw.choice((Framework.TORCH, Framework.KERAS))
+                yield name, network
+                found += 1
+                if found == count:
+                    return

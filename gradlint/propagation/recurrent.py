@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gradlint.network import Distribution, Node, Parameter
-from gradlint.propagation.cells import Cell, Response, response, settle
+from gradlint.propagation.cells import Cell, settle
 from gradlint.propagation.context import Context, NotModelled, describe
+from gradlint.propagation.flows import response
 from gradlint.propagation.functions import FORMS, Key
 from gradlint.propagation.geometry import axis_size
 from gradlint.propagation.signal import Gradient, Signal
@@ -154,9 +155,9 @@ def backward(node: Node, gradient: Gradient, context: Context) -> list[Gradient]
     """The gradient to the input sequence, and to the states that were given."""
     cells = _stack(node, _given(context.signal(node.inputs[0]), node))
     steps = steps_of(node) or _STEPS
-    factor = math.prod(response(cell).total(steps) for cell in cells)
+    factor = response(tuple(cells)).total(steps)
     result = [gradient.times(factor)._replace(positions=0.0, units=0.0, work=0.0)]
-    flow = response(cells[0])
+    flow = response((cells[0],))
     share = max(cells[0].hidden_gain / cells[0].input_gain, 0.0) if cells[0].input_gain else 0.0
     carried = gradient.times(flow.at(steps - 1) * share)._replace(positions=0.0, units=0.0, work=0.0)
     return result + [carried] * (len(node.inputs) - 1)
@@ -168,19 +169,7 @@ def horizon(node: Node) -> Horizon:
     Raises:
         NotModelled: when its weights are not known.
     """
-    flows = [response(cell) for cell in _stack(node, Input(1.0, 0.0, 0.0))]
     length = node.get("steps")
     known = int(length) if isinstance(length, int) and not node.get("unrolled") else None
-    reached = _chained(flows).horizon()
+    reached = response(tuple(_stack(node, Input(1.0, 0.0, 0.0)))).horizon()
     return Horizon(node, float(math.ceil(reached)) if math.isfinite(reached) else reached, known)
-
-
-def _chained(flows: Sequence[Response]) -> Response:
-    """The response of a stack: every layer spreads what the one above it passes down."""
-    result = flows[-1]
-    for flow in reversed(flows[:-1]):
-        rate = max(result.rate, flow.rate)
-        count = max(len(result.norms), len(flow.norms), _STEPS)
-        norms = tuple(sum(result.at(j) * flow.at(k - j) for j in range(k + 1)) for k in range(count))
-        result = Response(norms, rate)
-    return result
