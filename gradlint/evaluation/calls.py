@@ -8,6 +8,7 @@ import libcst as cst
 
 from gradlint.evaluation import classes
 from gradlint.evaluation.branches import Return, merge
+from gradlint.evaluation.context import AUTOCAST
 from gradlint.evaluation.errors import BudgetExceeded, Raised
 from gradlint.evaluation.iteration import is_uncertain
 from gradlint.evaluation.scopes import Scope
@@ -129,7 +130,8 @@ def _outermost_layer_call(
     finally:
         interpreter.layer_calls = max(interpreter.layer_calls - 1, 0)
     node = next((tensor.node for tensor in tensors_in(result)), None)
-    interpreter.event(EventKind.FORWARD, node=node, grad=interpreter.gradients, model=layer)
+    autocast = interpreter.tables.get(AUTOCAST)
+    interpreter.event(EventKind.FORWARD, node=node, grad=interpreter.gradients, model=layer, autocast=autocast)
     return result
 
 

@@ -11,6 +11,9 @@ from gradlint.network import Distribution, EventKind, Kind, Node, Optimizer, Ori
 GRADIENTS_OFF = "gradients off"
 """Key of `Context.tables` under which the place is kept where the recording of gradients was switched off."""
 
+AUTOCAST = "autocast"
+"""Key of `Context.tables` under which the dtype of the autocast block in progress is kept."""
+
 
 class Context(Protocol):
     """The evaluator as native functions see it; every native function receives it as first argument."""

@@ -60,11 +60,12 @@ class Event:
     anything with them. `details` holds what is special to a kind (None stands for what is not known):
 
     - BACKWARD: `scaled`, `retain_graph`, `accumulates` (false where gradients are new ones, as those of a tape),
-      `carried`, a node of the iteration before that the gradient goes back to.
+      `carried`, a node of the iteration before that the gradient goes back to; `half`, whether weights are in float16.
     - CLIP: `method` ("norm", "value", "manual"), `limit`, `parameters`.
     - ZERO_GRAD: `parameters`.
     - STEP: `scaled`, `learning_rate` (at that time).
-    - FORWARD: `grad` (false under no_grad).
+    - FORWARD: `grad` (false under no_grad), `autocast` (the dtype of automatic mixed precision, if it is on).
+    - LOSS: `autocast`.
     - SCHEDULE: `scheduler` (its class name).
     - LOOP_START, LOOP_END: `iterations`, `creates` (a network is made in each iteration).
     """

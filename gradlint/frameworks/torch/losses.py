@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradlint.evaluation.context import Context
+from gradlint.evaluation.context import AUTOCAST, Context
 from gradlint.evaluation.errors import ShapeMismatch
 from gradlint.evaluation.values import Instance, Native, Tensor, Value
 from gradlint.frameworks import shapes
@@ -165,7 +165,7 @@ def emit_loss(
         layer=layer,
         dtype=inputs[0].dtype if shapes.is_floating(inputs[0].dtype) else "float32",
     )
-    ctx.event(EventKind.LOSS, node=result.node)
+    ctx.event(EventKind.LOSS, node=result.node, autocast=ctx.tables.get(AUTOCAST))
     return result
 
 

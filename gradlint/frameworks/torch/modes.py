@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gradlint.evaluation.context import GRADIENTS_OFF, Context
-from gradlint.evaluation.values import BoundMethod, Class, Function, Instance, Native, Value
+from gradlint.evaluation.context import AUTOCAST, GRADIENTS_OFF, Context
+from gradlint.evaluation.values import BoundMethod, Class, Function, Instance, Native, Unknown, Value
 from gradlint.frameworks.registry import framework_class
 from gradlint.frameworks.torch.arguments import dtype_name
 
 NAMES: dict[str, Value] = {}
-
-AUTOCAST = "torch.autocast"
-"""Key of `Context.tables` under which the dtype of the autocast block in progress is kept."""
 
 
 def _is_function(value: Value) -> bool:
@@ -111,11 +108,12 @@ NAMES["is_inference_mode_enabled"] = Native("torch.is_inference_mode_enabled", l
 
 
 def _autocast_init(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> None:
-    device = kwargs.get("device_type", args[0] if args and isinstance(args[0], str) else "cuda")
+    device = kwargs.get("device_type", args[0] if args and isinstance(args[0], (str, Unknown)) else "cuda")
     given = kwargs.get("dtype", next((arg for arg in args if dtype_name(arg) is not None and arg is not device), None))
     enabled = ctx.truth(kwargs.get("enabled", True))
-    fallback = "bfloat16" if device == "cpu" else "float16"
-    self.hidden["dtype"] = (dtype_name(given) or fallback) if enabled is not False else None
+    usual = None if not isinstance(device, str) else "bfloat16" if device.startswith("cpu") else "float16"
+    dtype = usual if given is None else dtype_name(given)
+    self.hidden["dtype"] = dtype if enabled is not False else None
 
 
 def _enter_autocast(ctx: Context, self: Instance) -> Value:

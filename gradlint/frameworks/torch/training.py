@@ -12,7 +12,7 @@ from gradlint.frameworks.registry import framework_class
 from gradlint.frameworks.torch import data, modes, wrappers
 from gradlint.frameworks.torch.functions.tables import tensor
 from gradlint.frameworks.torch.optim import current_rate
-from gradlint.network import EventKind, Kind, Optimizer, Parameter
+from gradlint.network import EventKind, Kind, Optimizer, Parameter, topological
 
 NAMES: dict[str, Value] = {**data.NAMES, **modes.NAMES, **wrappers.NAMES}
 METHODS: dict[str, Native] = {}
@@ -36,7 +36,7 @@ def backward(
         node=self.node,
         scaled=is_scaled(self),
         retain_graph=bool(retain),
-        autocast=ctx.tables.get(modes.AUTOCAST),
+        half=any(p.dtype == "float16" for node in topological((self.node,)) for p in node.parameters.values()),
     )
 
 
