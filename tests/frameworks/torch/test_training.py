@@ -25,12 +25,12 @@ x, y = torch.rand(16, 4), torch.randint(0, 2, (16,))
 """
 
 
-def run(text: str) -> tuple[dict[str, Any], list[Event]]:
-    """The variables and the events, without forward passes and losses, of a module that begins with `SETUP`."""
+def run(text: str, *without: EventKind) -> tuple[dict[str, Any], list[Event]]:
+    """The variables and the events, without some kinds (forward passes and losses), of a module after `SETUP`."""
     modules = ModuleCache(SourceLoader())
     module = modules.run(Interpreter(modules), SourceFile.from_text(SETUP + text, "module.py"), "module", None)
     events = modules.records[Path("module.py")].events
-    return module.scope.variables, [event for event in events if event.kind not in (E.FORWARD, E.LOSS)]
+    return module.scope.variables, [event for event in events if event.kind not in (without or (E.FORWARD, E.LOSS))]
 
 
 def kinds(events: list[Event]) -> list[EventKind]:
@@ -81,12 +81,16 @@ def test_a_scaler_that_is_off_scales_nothing() -> None:
     assert events[0].details["scaled"] is False
 
 
-def test_autocast_is_told_by_the_backward_pass_inside_it() -> None:
-    _, events = run("""
+def test_autocast_is_told_by_the_loss_inside_it() -> None:
+    _, events = run(
+        """
 with torch.autocast("cpu"):
-    model(x).sum().backward()
-model(x).sum().backward()
-""")
+    loss = F.cross_entropy(model(x), y)
+with torch.autocast("cuda", enabled=False):
+    F.cross_entropy(model(x), y)
+""",
+        E.FORWARD,
+    )
     assert [event.details["autocast"] for event in events] == ["bfloat16", None]
 
 
