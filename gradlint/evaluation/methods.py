@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from gradlint.evaluation.errors import Raised
-from gradlint.evaluation.values import MISSING, Native, Symbol, Unknown, Value, contains_unknown
+from gradlint.evaluation.values import MISSING, Array, Native, Symbol, Unknown, Value, contains_unknown
 
 if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
@@ -26,6 +26,10 @@ def method_of(interpreter: Interpreter, value: Value, name: str) -> Value:
     """The attribute `name` of a Python value, or `MISSING`."""
     if isinstance(value, Iterator):
         return Native(name, lambda context: next(value)) if name == "__next__" else MISSING
+    if type(value) is Array and not name.startswith("__"):
+        from gradlint.frameworks.numpy import array_method
+
+        return array_method(interpreter, value, name)
     if name == "__class__":
         return Symbol(f"builtins.{type(value).__name__}")
     if isinstance(value, (int, float, complex)) and name in ("real", "imag", "numerator", "denominator"):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from gradlint.evaluation.errors import Raised
-from gradlint.evaluation.values import MISSING, Class, Instance, Symbol, Tensor, Unknown, Value
+from gradlint.evaluation.values import MISSING, Array, Class, Instance, Symbol, Tensor, Unknown, Value
 
 if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
@@ -66,6 +66,8 @@ _ERRORS = (TypeError, ValueError, ZeroDivisionError, OverflowError, KeyError, In
 
 def binary(interpreter: Interpreter, symbol: str, left: Value, right: Value) -> Value:
     """`left symbol right` as Python and the frameworks define it."""
+    if type(left) is Array or type(right) is Array:
+        left, right = as_tensor(interpreter, left), as_tensor(interpreter, right)
     if isinstance(left, Tensor) or isinstance(right, Tensor):
         from gradlint.frameworks.operators import binary_operation
 
@@ -87,6 +89,15 @@ def binary(interpreter: Interpreter, symbol: str, left: Value, right: Value) -> 
     ):
         return (left, right)
     return known(interpreter, symbol, left, right)
+
+
+def as_tensor(interpreter: Interpreter, value: Value) -> Value:
+    """An array of numpy as a tensor; anything else as it is."""
+    if type(value) is not Array:
+        return value
+    from gradlint.frameworks.numpy import array_tensor
+
+    return array_tensor(interpreter, value)
 
 
 def plain(value: Value) -> Value:
@@ -163,6 +174,7 @@ def compare(interpreter: Interpreter, symbol: str, left: Value, right: Value) ->
     if symbol in ("in", "not in"):
         found = contains(interpreter, right, left)
         return found if isinstance(found, Unknown) else found == (symbol == "in")
+    left, right = as_tensor(interpreter, left), as_tensor(interpreter, right)
     if isinstance(left, Tensor) or isinstance(right, Tensor):
         if symbol in ("==", "!=") and (left is None or right is None):
             return symbol == "!="
@@ -266,6 +278,7 @@ def unary(interpreter: Interpreter, symbol: str, operand: Value) -> Value:
     if symbol == "not":
         truth = interpreter.truth(operand)
         return interpreter.unknown("not of something unknown") if truth is None else not truth
+    operand = as_tensor(interpreter, operand)
     if isinstance(operand, Tensor):
         from gradlint.frameworks.operators import unary_operation
 

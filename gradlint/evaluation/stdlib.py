@@ -23,6 +23,7 @@ from gradlint.evaluation.structures import (
 )
 from gradlint.evaluation.values import (
     MISSING,
+    Array,
     BoundMethod,
     Class,
     DefaultDict,
@@ -54,6 +55,10 @@ def _pure(name: str, function: Callable[..., Any]) -> Native:
         if unknown is not None:
             unknown.cost += 1
             return unknown
+        if name.startswith("numpy.") and any(isinstance(value, (Tensor, Array)) for value in values):
+            from gradlint.frameworks.numpy import on_arrays
+
+            return on_arrays(context, name, *args, **kwargs)
         if any(isinstance(value, Tensor) for value in values):
             tensor = next(value for value in values if isinstance(value, Tensor))
             method = getattr(tensor.values, "__float__", None)
@@ -258,10 +263,14 @@ def _sequence_of_floats(name: str) -> Callable[..., Value]:
             if count > context.budget.limits.iterations:
                 return context.unknown("numpy.linspace() with very many steps")
             step = (values[1] - values[0]) / max(count - 1, 1)
-            return [values[0] + step * index for index in range(count)]
+            return Array(values[0] + step * index for index in range(count))
         if all(isinstance(value, int) for value in values):
-            return list(range(*values)[: context.budget.limits.iterations])
-        return context.unknown("numpy.arange() of floats")
+            return Array(range(*values)[: context.budget.limits.iterations])
+        start, stop, step = (0, *values, 1) if len(values) == 1 else (*values, 1)[:3]
+        count = math.ceil((stop - start) / step) if step else 0
+        if count > context.budget.limits.iterations:
+            return context.unknown("numpy.arange() with very many steps")
+        return Array(start + step * index for index in range(max(count, 0)))
 
     return call
 
@@ -279,7 +288,7 @@ def _split_array(context: Context, values: Value = None, parts: Value = None, *a
     else:
         return context.unknown("numpy.split() at positions that are not known")
     edges = [0, *cuts, len(values)]
-    return [values[start:stop] for start, stop in itertools.pairwise(edges)]
+    return [Array(values[start:stop]) for start, stop in itertools.pairwise(edges)]
 
 
 _IDENTITY_DECORATORS = [
@@ -432,6 +441,7 @@ NAMES: dict[str, Value] = {
         namespace={"__init__": Native("SimpleNamespace", lambda context, self, **kwargs: self.attrs.update(kwargs))},
     ),
     "numpy.pi": math.pi,
+    "numpy.newaxis": None,
     "numpy.e": math.e,
     "numpy.inf": math.inf,
     "numpy.prod": Native("numpy.prod", _product),

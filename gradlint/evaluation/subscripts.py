@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from gradlint.evaluation.errors import Raised
-from gradlint.evaluation.operators import describe, plain
+from gradlint.evaluation.operators import as_tensor, describe, plain
 from gradlint.evaluation.scopes import Scope
 from gradlint.evaluation.values import (
     MISSING,
+    Array,
     Class,
     DefaultDict,
     Instance,
@@ -48,6 +49,11 @@ def key(interpreter: Interpreter, elements: Any, scope: Scope) -> Value:
 
 def get(interpreter: Interpreter, value: Value, index: Value) -> Value:
     """`value[index]`."""
+    if type(value) is Array:
+        if isinstance(index, slice) and _unknown_bound(index) is None:
+            return Array(value[index])
+        if not isinstance(index, int):
+            value = as_tensor(interpreter, value)
     if isinstance(value, Tensor):
         from gradlint.frameworks.operators import get_item
 

@@ -256,6 +256,13 @@ class DefaultDict(dict[Any, Any]):
     default_factory: Value = None
 
 
+class Array(list[Any]):
+    """A one-dimensional array of numpy with known entries.
+
+    It is iterated, and indexed by numbers, like a list; arithmetic with it is that of a tensor.
+    """
+
+
 class _Missing:
     __slots__ = ()
 

@@ -1,7 +1,7 @@
 """numpy as far as the shape of data matters: arrays of zeros or random numbers, and what rearranges and joins arrays.
 
-Arrays are tensors. Functions of plain numbers and short ranges are in the table of the standard library, which comes
-first.
+Arrays are tensors, but those of one axis with known entries, which `Array` holds. Functions of plain numbers are in
+the table of the standard library, which comes first.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import functools
 from collections.abc import Callable, Mapping
 
 from gradlint.evaluation.context import Context
-from gradlint.evaluation.values import MISSING, Native, Tensor, Value, tensors_in
+from gradlint.evaluation.values import MISSING, Array, Native, Tensor, Value, tensors_in
+from gradlint.frameworks import nodes
 from gradlint.frameworks.keras.ops import find_operation
 from gradlint.frameworks.keras.ops.operation import complete
 from gradlint.network import Kind, Shape
@@ -23,11 +24,12 @@ _SHARED = frozenset(
         *("minimum", "moveaxis", "multiply", "ones", "ones_like", "outer", "pad", "ravel", "repeat", "reshape", "roll"),
         *("sort", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "swapaxes", "take", "tensordot"),
         *("tile", "transpose", "tril", "triu", "var", "vstack", "where", "zeros", "zeros_like", "add", "divide"),
-        *("array_split", "sum", "max", "min"),
+        *("array_split", "sum", "max", "min", "sin", "cos", "tanh", "power", "floor", "ceil", "round", "sign", "log2"),
+        *("mod", "floor_divide", "log1p", "meshgrid", "tri"),
     }
 )
 
-_CREATING = frozenset({"eye", "full", "ones", "zeros"})
+_CREATING = frozenset({"eye", "full", "ones", "tri", "zeros"})
 
 
 def _data(ctx: Context, shape: Shape | None, dtype: str) -> Tensor:
@@ -73,17 +75,55 @@ def lookup(name: str) -> Value:
         return MISSING if draw is None else Native(name, draw)
     if short not in _SHARED:
         return MISSING
-    operation = find_operation(short)
-    if not isinstance(operation, Native):
-        return MISSING
 
     def call(ctx: Context, *args: Value, **kwargs: Value) -> Value:
-        # Ranges and lists of numbers are plain lists here, whose arithmetic is not that of arrays.
-        if short not in _CREATING and not tensors_in(*args, *kwargs.values()):
-            return ctx.unknown(f"{name}() of something that is no array of known shape")
-        return _plain(operation.call(ctx, *args, **kwargs))
+        return on_arrays(ctx, name, *args, **kwargs)
 
     return Native(name, call)
+
+
+def on_arrays(ctx: Context, name: str, *args: Value, **kwargs: Value) -> Value:
+    """The function `name` of numpy on arrays; Unknown on plain lists, which may be arrays of objects."""
+    short = name.removeprefix("numpy.")
+    operation = find_operation(short)
+    given = [_with_tensors(ctx, arg) for arg in args]
+    named = {key: _with_tensors(ctx, arg) for key, arg in kwargs.items()}
+    if not isinstance(operation, Native) or (short not in _CREATING and not tensors_in(*given, *named.values())):
+        return ctx.unknown(f"{name}() of something that is no array of known shape")
+    return _plain(operation.call(ctx, *given, **named))
+
+
+def _with_tensors(ctx: Context, value: Value) -> Value:
+    """`value` with the arrays in it as tensors."""
+    if type(value) in (Array, range):
+        return array_tensor(ctx, Array(value))
+    if type(value) in (list, tuple) and any(type(item) in (Array, range) for item in value):
+        return [_with_tensors(ctx, item) for item in value]
+    return value
+
+
+def array_tensor(ctx: Context, array: Array) -> Tensor:
+    """A one-dimensional array as a tensor of known entries."""
+    whole = all(isinstance(entry, int) for entry in array)
+    kept = list(array) if nodes.fits((len(array),)) else None
+    return nodes.constant(ctx, (len(array),), "int64" if whole else "float32", values=kept)
+
+
+def array_method(ctx: Context, array: Array, name: str) -> Value:
+    """`array.name` for what arrays have and lists have not, or `MISSING`."""
+    if name == "tolist":
+        return Native("numpy.ndarray.tolist", lambda ctx: list(array))
+    if name == "astype":
+        return Native("numpy.ndarray.astype", lambda ctx, dtype=None, *args, **kwargs: _as_type(array, dtype))
+    return ctx.getattr(array_tensor(ctx, array), name)
+
+
+def _as_type(array: Array, dtype: Value) -> Array:
+    name = getattr(dtype, "name", dtype)
+    kind = name.rpartition(".")[2] if isinstance(name, str) else ""
+    if kind.startswith(("int", "uint")):
+        return Array(int(entry) for entry in array)
+    return Array(float(entry) for entry in array) if kind.startswith("float") else Array(array)
 
 
 def _plain(result: Value) -> Value:

@@ -25,12 +25,45 @@ def test_an_array_has_its_shape(expression: str, shape: tuple[int, ...]) -> None
     assert variables(f"import numpy as np\nx = {expression}\n")["x"].shape == shape
 
 
-def test_ranges_stay_plain_lists() -> None:
+def test_a_short_array_is_iterated_like_a_list_and_calculated_with_like_a_tensor() -> None:
     names = variables(
-        "import numpy as np\nx = [v for v in np.linspace(0, 0.3, 4)]\ny = np.reshape(np.arange(4), (2, 2))\n"
+        "import numpy as np\n"
+        "rates = [v for v in np.linspace(0, 0.3, 4)]\n"
+        "widths = [w for w in np.linspace(8, 32, 4).astype(int)]\n"
+        "doubled = np.arange(3) * 2\nindex = np.arange(4)[:, np.newaxis] - np.arange(4)[None, :]\n"
+        "angles = np.sin(np.arange(6)[:, None] / np.power(10000, np.arange(8) / 8))\n"
+        "parts = np.split(np.linspace(0, 1, 5), [2])\nsquare = np.reshape(np.arange(4), (2, 2))\n"
+        "floats, plain = np.arange(0, 1, 0.25), np.arange(3).tolist()\n"
     )
-    assert names["x"] == pytest.approx([0, 0.1, 0.2, 0.3])
-    assert not hasattr(names["y"], "shape")
+    assert names["rates"] == pytest.approx([0, 0.1, 0.2, 0.3])
+    assert names["widths"] == [8, 16, 24, 32]
+    assert names["doubled"].values == [0, 2, 4]
+    assert (names["index"].shape, names["angles"].shape, names["square"].shape) == ((4, 4), (6, 8), (2, 2))
+    assert [len(part) for part in names["parts"]] == [2, 3]
+    assert names["floats"] == [0, 0.25, 0.5, 0.75]
+    assert names["plain"] == [0, 1, 2]
+
+
+def test_positions_of_a_transformer_are_known() -> None:
+    found = network(
+        "import numpy as np\nimport tensorflow as tf\n"
+        "def positional_encoding(length, depth):\n"
+        "    depth = depth / 2\n"
+        "    positions = np.arange(length)[:, np.newaxis]\n"
+        "    depths = np.arange(depth)[np.newaxis, :] / depth\n"
+        "    angle_rads = positions * (1 / (10000 ** depths))\n"
+        "    encoding = np.concatenate([np.sin(angle_rads), np.cos(angle_rads)], axis=-1)\n"
+        "    return tf.cast(encoding, dtype=tf.float32)\n"
+        "class Embedding(tf.keras.layers.Layer):\n"
+        "    def __init__(self, words, width):\n        super().__init__()\n"
+        "        self.embedding = tf.keras.layers.Embedding(words, width)\n"
+        "        self.encoding = positional_encoding(length=64, depth=width)\n"
+        "    def call(self, x):\n        length = tf.shape(x)[1]\n        x = self.embedding(x)\n"
+        "        return x * 2.0 + self.encoding[tf.newaxis, :length, :]\n"
+        "i = tf.keras.Input((32,), dtype='int32')\nmodel = tf.keras.Model(i, Embedding(100, 16)(i))\n"
+    )
+    assert found.complete
+    assert found.outputs[0].shape == (4, 32, 16)
 
 
 def test_data_say_how_wide_a_network_is() -> None:

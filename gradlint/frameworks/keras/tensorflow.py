@@ -81,10 +81,17 @@ def _nested(name: str) -> Value | None:
     return None
 
 
+_NO_DEVICES = native("tensorflow.config.list_physical_devices", lambda ctx, *args, **kwargs: [])
+
 _SPECIAL: Mapping[str, Callable[[], Value]] = {
     "Variable": lambda: operation("tensorflow.Variable", variable),
     "GradientTape": tape_class,
     "Module": functools.cache(lambda: framework_class("tensorflow.Module", (), {"__init__": _module_init})),
+    "newaxis": lambda: None,
+    "config.list_physical_devices": lambda: _NO_DEVICES,
+    "config.list_logical_devices": lambda: _NO_DEVICES,
+    "config.experimental.list_physical_devices": lambda: _NO_DEVICES,
+    "config.experimental.list_logical_devices": lambda: _NO_DEVICES,
     "nn.swish": lambda: find_operation("silu"),
     "math.l2_normalize": lambda: find_operation("l2_normalize"),
 }

@@ -43,6 +43,11 @@ def _eye(ctx: Context, N: Value = None, M: Value = None) -> Value:  # noqa: N803
     return nodes.constant(ctx, shape, distribution=drawn)
 
 
+def _tri(ctx: Context, N: Value = None, M: Value = None) -> Value:  # noqa: N803
+    rows, columns = integer(N), integer(N if M is None else M)
+    return nodes.constant(ctx, (rows, columns) if rows is not None and columns is not None else None)
+
+
 def _arange(ctx: Context, start: Value = None, stop: Value = None, step: Value = 1, dtype: Value = None) -> Value:
     low, high = (0, start) if stop is None else (start, stop)
     bounds = [nodes.number(value) if isinstance(value, Tensor) else value for value in (low, high, step)]
@@ -148,6 +153,7 @@ OPERATIONS: dict[str, Operation] = {
     "empty_like": _filled_like(None),
     "full": _full,
     "eye": _eye,
+    "tri": _tri,
     "arange": _arange,
     "linspace": _linspace,
 }

@@ -60,7 +60,7 @@ def operation(name: str, function: Operation) -> Native:
     """The native of an operation `function(ctx, ...)`; its own parameter names are Keras's."""
     parameters = list(inspect.signature(function).parameters.values())[1:]
     takes_any = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    names = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
+    names = tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
 
     def call(ctx: Context, *args: Value, **kwargs: Value) -> Value:
         given = _named(names, kwargs, bool(args))

@@ -168,6 +168,15 @@ def _resize(
     return nodes.reshaped(ctx, t, shape, "interpolate", "keras.ops.image.resize")
 
 
+def _meshgrid(ctx: Context, *arrays: Value, indexing: Value = "xy") -> Value:
+    """Coordinates of a grid, one tensor per axis."""
+    given = [tensor(ctx, array) for array in arrays]
+    lengths: list[Value] = [math.prod(t.shape) if t.shape is not None else None for t in given]
+    if indexing == "xy":
+        lengths[:2] = lengths[:2][::-1]
+    return [nodes.reshaped(ctx, t, complete(lengths), "expand", "keras.ops.meshgrid") for t in given]
+
+
 def _depth_to_space(ctx: Context, x: Value = None, block_size: Value = None) -> Value:
     t, block = tensor(ctx, x), integer(block_size)
     shape = None
@@ -250,6 +259,7 @@ OPERATIONS: dict[str, Operation] = {
     "one_hot": _one_hot,
     "tril": _triangle("tril"),
     "triu": _triangle("triu"),
+    "meshgrid": _meshgrid,
     "resize": _resize,
     "resize_images": _resize,
     "extract_patches": _patches,
