@@ -22,6 +22,8 @@ from gradlint.propagation.structure import MATRICES, Structure
 EXPLOSIVE = frozenset({"exp", "expm1", "sinh", "cosh", "pow", "square", "reciprocal"})
 """Functions that grow faster than their argument: in a row they grow doubly exponentially."""
 
+DEAD_SHARE = 0.5
+"""The share of a layer's rectified units that are zero for every input from which on it is to blame."""
 # A kind of layer is to blame from this share of the logarithm of the ratio on.
 _SHARE = 0.5
 # An initial scale counts as another one than what suits the activation from this factor on.
@@ -31,6 +33,7 @@ _FACTOR = 1.15
 class Cause(enum.StrEnum):
     """What makes gradients vanish or explode."""
 
+    RECTIFIER = "rectified units that are zero for every input"
     SOFTMAX = "softmaxes between layers"
     SIGMOID = "sigmoid-like activations"
     TANH = "tanh-like activations"
@@ -220,6 +223,12 @@ def _activations(cause: Cause, functions: frozenset[str]) -> Callable[[_Case], A
     return explain
 
 
+def _dead(case: _Case) -> Attribution | None:
+    """Layers most of whose rectified units pass nothing at all."""
+    layers = tuple(layer.node for layer in case.profile.layers if layer.dead >= DEAD_SHARE)
+    return Attribution(Cause.RECTIFIER, layers, layers) if layers else None
+
+
 def _softmax(case: _Case) -> Attribution | None:
     """Softmaxes between layers that contribute most of the ratio."""
     nodes = case.structure.softmaxes
@@ -291,5 +300,5 @@ def _hidden_layers(case: _Case) -> tuple[Node, ...]:
 _SIGMOID = _activations(Cause.SIGMOID, SIGMOID_LIKE)
 _TANH = _activations(Cause.TANH, TANH_LIKE)
 
-_VANISHING = (_softmax, _by_hand, _SIGMOID, _initializer, _TANH, _normalization, _skip)
+_VANISHING = (_dead, _softmax, _by_hand, _SIGMOID, _initializer, _TANH, _normalization, _skip)
 _EXPLODING = (_explosive, _initializer, _residual, _normalization, _skip)

@@ -331,6 +331,7 @@ def _closed_form(form: Pieces, mean: float, variance: float) -> Moments:
         chi3 += a * a * third
         third3 = j6 - 3.0 * j4
         cube3 += level**3 * third + 3.0 * level**2 * gain * third1 + 3.0 * level * gain**2 * third2 + gain**3 * third3
+    square = max(square, first * first)  # far out in the tail, rounding leaves less
     integrals = _Integrals(square, chi, fourth, pull, lever, cube, (first3, square3, chi3, cube3))
     coefficients = [first, slope * deviation] + [0.0] * (ORDER - 2)
     for i, (edge, break_) in enumerate(zip(edges, form.breaks, strict=True)):
