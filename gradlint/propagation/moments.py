@@ -193,9 +193,11 @@ def _interpolated(key: Key, variance: float) -> Moments:
     )
     square = a * below.square + b * here.square + c * above.square
     chi = a * below.chi + b * here.chi + c * above.chi
+    mean = a * below.mean + b * here.mean + c * above.mean
+    energies = (mean * mean, *energies[1:])
     remainder, exponent = _tail(energies, square, chi * variance)
     return Moments(
-        a * below.mean + b * here.mean + c * above.mean,
+        mean,
         square,
         chi,
         a * below.kappa + b * here.kappa + c * above.kappa,

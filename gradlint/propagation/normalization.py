@@ -246,4 +246,6 @@ def _projection(node: Node, signal: Signal, gradient: Gradient, over: Group) -> 
     if centre:
         along_mean = 1.0 + (n - 1.0) * gradient.units + (p - 1.0) * gradient.positions
         along_mean = max((along_mean + p * (b - 1.0) * gradient.samples) / over.size, 0.0)
+        # The signal lies in what the mean leaves, and so may more of the gradient than at random.
+        along_signal *= (1.0 - along_mean) / (1.0 - 1.0 / over.size)
     return along_mean, max(1.0 - along_mean - along_signal, _LEAST_KEPT)
