@@ -102,7 +102,7 @@ def activation(node: Node, gradient: Gradient, context: Context) -> list[Gradien
         return min(result.slope_pair(rho) / result.chi, 1.0)
 
     samples, positions = carried(signal.samples), carried(signal.positions)
-    luck = min(gradient.luck, 1.0 / result.chi)
+    luck = min(gradient.luck, max(1.0 / result.chi, 1.0))
     moved = gradient.times(result.chi * luck)._replace(
         samples=gradient.samples * samples,
         positions=gradient.positions * positions,
