@@ -66,7 +66,7 @@ _ERRORS = (TypeError, ValueError, ZeroDivisionError, OverflowError, KeyError, In
 
 def binary(interpreter: Interpreter, symbol: str, left: Value, right: Value) -> Value:
     """`left symbol right` as Python and the frameworks define it."""
-    if type(left) is Array or type(right) is Array:
+    if type(left) is Array or type(right) is Array or _is_row(left, right) or _is_row(right, left):
         left, right = as_tensor(interpreter, left), as_tensor(interpreter, right)
     if isinstance(left, Tensor) or isinstance(right, Tensor):
         from gradlint.frameworks.operators import binary_operation
@@ -91,8 +91,14 @@ def binary(interpreter: Interpreter, symbol: str, left: Value, right: Value) -> 
     return known(interpreter, symbol, left, right)
 
 
+def _is_row(value: Value, other: Value) -> bool:
+    return type(value) is list and isinstance(other, Tensor)
+
+
 def as_tensor(interpreter: Interpreter, value: Value) -> Value:
-    """An array of numpy as a tensor; anything else as it is."""
+    """An array of numpy, or a list of numbers, as a tensor; anything else as it is."""
+    if type(value) is list and value and all(type(entry) in (int, float) for entry in value):
+        value = Array(value)
     if type(value) is not Array:
         return value
     from gradlint.frameworks.numpy import array_tensor
@@ -174,7 +180,8 @@ def compare(interpreter: Interpreter, symbol: str, left: Value, right: Value) ->
     if symbol in ("in", "not in"):
         found = contains(interpreter, right, left)
         return found if isinstance(found, Unknown) else found == (symbol == "in")
-    left, right = as_tensor(interpreter, left), as_tensor(interpreter, right)
+    if type(left) is Array or type(right) is Array:
+        left, right = as_tensor(interpreter, left), as_tensor(interpreter, right)
     if isinstance(left, Tensor) or isinstance(right, Tensor):
         if symbol in ("==", "!=") and (left is None or right is None):
             return symbol == "!="
@@ -278,7 +285,8 @@ def unary(interpreter: Interpreter, symbol: str, operand: Value) -> Value:
     if symbol == "not":
         truth = interpreter.truth(operand)
         return interpreter.unknown("not of something unknown") if truth is None else not truth
-    operand = as_tensor(interpreter, operand)
+    if type(operand) is Array:
+        operand = as_tensor(interpreter, operand)
     if isinstance(operand, Tensor):
         from gradlint.frameworks.operators import unary_operation
 

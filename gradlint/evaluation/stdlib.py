@@ -275,6 +275,19 @@ def _sequence_of_floats(name: str) -> Callable[..., Value]:
     return call
 
 
+def _reduction(name: str) -> Native:
+    """`numpy.sum` and its kin: of a list of numbers that of Python, of an array that of tensors."""
+
+    def call(context: Context, values: Value = None, *args: Value, **kwargs: Value) -> Value:
+        if isinstance(values, Tensor):
+            from gradlint.frameworks.numpy import on_arrays
+
+            return on_arrays(context, f"numpy.{name}", values, *args, **kwargs)
+        return context.call(BUILTINS[name], values)
+
+    return Native(f"numpy.{name}", call)
+
+
 def _split_array(context: Context, values: Value = None, parts: Value = None, *args: Value, **kwargs: Value) -> Value:
     """`numpy.split` of a one-dimensional array: into equal parts, or at positions."""
     values = operators.plain(values)
@@ -449,9 +462,9 @@ NAMES: dict[str, Value] = {
     "numpy.arange": Native("numpy.arange", _sequence_of_floats("arange")),
     "numpy.split": Native("numpy.split", _split_array),
     "numpy.array_split": Native("numpy.array_split", _split_array),
-    "numpy.sum": BUILTINS["sum"],
-    "numpy.max": BUILTINS["max"],
-    "numpy.min": BUILTINS["min"],
+    "numpy.sum": _reduction("sum"),
+    "numpy.max": _reduction("max"),
+    "numpy.min": _reduction("min"),
     **{f"numpy.{name}": _pure(f"numpy.{name}", function) for name, function in _NUMPY_MATH.items()},
 }
 

@@ -13,7 +13,7 @@ from gradlint.evaluation.context import Context
 from gradlint.evaluation.values import MISSING, Array, Native, Tensor, Value, tensors_in
 from gradlint.frameworks import nodes
 from gradlint.frameworks.keras.ops import find_operation
-from gradlint.frameworks.keras.ops.operation import complete
+from gradlint.frameworks.keras.ops.operation import complete, settled
 from gradlint.network import Kind, Shape
 
 # Functions of numpy that are those of `keras.ops` under the same name.
@@ -90,7 +90,7 @@ def on_arrays(ctx: Context, name: str, *args: Value, **kwargs: Value) -> Value:
     named = {key: _with_tensors(ctx, arg) for key, arg in kwargs.items()}
     if not isinstance(operation, Native) or (short not in _CREATING and not tensors_in(*given, *named.values())):
         return ctx.unknown(f"{name}() of something that is no array of known shape")
-    return _plain(operation.call(ctx, *given, **named))
+    return _plain(ctx, operation.call(ctx, *given, **named))
 
 
 def _with_tensors(ctx: Context, value: Value) -> Value:
@@ -126,8 +126,12 @@ def _as_type(array: Array, dtype: Value) -> Array:
     return Array(float(entry) for entry in array) if kind.startswith("float") else Array(array)
 
 
-def _plain(result: Value) -> Value:
-    """A single known number as itself."""
-    if isinstance(result, Tensor) and result.shape == () and isinstance(result.values, (int, float)):
+def _plain(ctx: Context, result: Value) -> Value:
+    """A single known number as itself; an array calculated from constants as one without a history."""
+    if isinstance(result, list):
+        return [_plain(ctx, item) for item in result]
+    if not isinstance(result, Tensor):
+        return result
+    if result.shape == () and isinstance(result.values, (int, float)):
         return result.values
-    return result
+    return settled(ctx, result)

@@ -72,7 +72,10 @@ def pieces(ctx: Context, x: Tensor, lengths: Sequence[int], axis: int) -> list[T
     assert x.shape is not None
     for length in lengths:
         shape = (*x.shape[:axis], length, *x.shape[axis + 1 :])
-        part = nodes.reshaped(ctx, x, shape, "split", "keras.ops.split", axis=axis, start=start, stop=start + length)
+        values = x.values[start : start + length] if isinstance(x.values, list) and len(x.shape) == 1 else None
+        part = nodes.reshaped(
+            ctx, x, shape, "split", "keras.ops.split", values, axis=axis, start=start, stop=start + length
+        )
         found.append(part)
         start += length
     return found

@@ -11,7 +11,7 @@ from gradlint.evaluation.values import Native, Tensor, Unknown, Value, contains_
 from gradlint.frameworks import nodes
 from gradlint.frameworks.keras.arguments import is_int, is_number
 from gradlint.frameworks.registry import native
-from gradlint.network import Shape
+from gradlint.network import Kind, Shape
 
 Operation = Callable[..., Value]
 
@@ -129,6 +129,23 @@ def tensor(ctx: Context, value: Value, dtype: str | None = None) -> Tensor:
 
 def _all_int(value: Value) -> bool:
     return all(_all_int(item) for item in value) if isinstance(value, (list, tuple)) else is_int(value)
+
+
+_MOST_SETTLED = 64
+
+
+def settled(ctx: Context, value: Tensor) -> Tensor:
+    """A tensor calculated from constants alone as a constant: how an index came about is no part of a network."""
+    if not value.node.inputs or value.parameter is not None:
+        return value
+    stack, seen = [value.node], 0
+    while stack:
+        node = stack.pop()
+        seen += 1
+        if seen > _MOST_SETTLED or node.kind in (Kind.INPUT, Kind.PARAMETER, Kind.OPAQUE) or node.parameters:
+            return value
+        stack.extend(node.inputs)
+    return nodes.constant(ctx, value.shape, value.dtype, values=value.values, distribution=nodes.distribution_of(value))
 
 
 def shape_given(value: Value) -> list[Value] | None:

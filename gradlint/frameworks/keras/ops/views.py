@@ -9,7 +9,7 @@ from gradlint.evaluation.values import Tensor, Value
 from gradlint.frameworks import nodes, shapes
 from gradlint.frameworks.indexing import get_item
 from gradlint.frameworks.keras.arguments import integer, is_int
-from gradlint.frameworks.keras.ops.operation import Operation, complete, shape_given, tensor
+from gradlint.frameworks.keras.ops.operation import Operation, complete, settled, shape_given, tensor
 
 
 def _reshape(ctx: Context, x: Value = None, shape: Value = None) -> Value:
@@ -229,7 +229,7 @@ def _to_tensor(ctx: Context, x: Value = None, dtype: Value = None) -> Value:
     made = tensor(ctx, x, name or None)
     if name and not isinstance(x, Tensor):
         made.dtype = name
-    return made
+    return settled(ctx, made)
 
 
 def _identity(ctx: Context, x: Value = None) -> Value:
