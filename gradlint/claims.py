@@ -88,7 +88,8 @@ class Claim:
     and `reference` what it is compared with (usual: the last weighted layer). `parameters` are those that
     BLOCKED and UNTRAINED speak of; none named means all trainable ones. `inputs` "zero" asks what happens
     at exactly zero, where square roots, norms and logarithms have no slope. `steps` are taken before
-    measuring.
+    measuring. `objective` is the tensor that a training loop minimizes, where the claim is about the way to
+    it and not about the network by itself.
     """
 
     kind: ClaimKind
@@ -101,8 +102,4 @@ class Claim:
     step: Step | None = None
     steps: int = 0
     inputs: Literal["random", "zero"] = "random"
-
-    @property
-    def limit(self) -> float | None:
-        """The number from which the claim holds, or None for a kind without one."""
-        return THRESHOLDS.get(self.kind) if self.threshold is None else self.threshold
+    objective: Node | None = None

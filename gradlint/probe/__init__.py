@@ -3,6 +3,7 @@
 from gradlint.probe.client import Probe
 from gradlint.probe.errors import NotMeasurable, ProbeUnavailable
 from gradlint.probe.measurement import Activity, Horizon, Layer, Measurement
+from gradlint.probe.question import Question, ask, questions
 from gradlint.probe.settings import ProbeSettings
 
 __all__ = [
@@ -14,4 +15,7 @@ __all__ = [
     "Probe",
     "ProbeSettings",
     "ProbeUnavailable",
+    "Question",
+    "ask",
+    "questions",
 ]

@@ -9,15 +9,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from gradlint.claims import Claim, ClaimKind
-from gradlint.findings import Evidence
-from gradlint.network import Network, Parameter
+from gradlint.findings import Evidence, Status
+from gradlint.network import Network
 from gradlint.probe.errors import INSTALL_HINT, NotMeasurable, ProbeUnavailable
 from gradlint.probe.measurement import Measurement
-from gradlint.probe.network_spec import Index, describe
+from gradlint.probe.network_spec import NetworkSpec, describe
 from gradlint.probe.process import ChildProcess
+from gradlint.probe.question import Question, ask
 from gradlint.probe.request import Request, StepRequest
 from gradlint.probe.settings import DEVICES, ProbeSettings
-from gradlint.probe.verdict import LOGARITHMIC, evidence
+from gradlint.probe.verdict import LOGARITHMIC, horizon_steps, judge
 
 _GRACE = 10.0
 """Seconds beyond the time limit after which the child, which watches user code itself, is given up."""
@@ -69,81 +70,81 @@ class Probe:
 
     def confirm(self, network: Network, claim: Claim) -> Evidence:
         """Measure `network` and say whether `claim` holds; "not measured", with the reason, where that cannot be."""
-        predicted = claim.predicted if claim.kind in LOGARITHMIC else None
-        try:
-            request, extra = self._request(network, claim)
-            measurement, index = self._measure(network, request, extra)
-            plain = None
-            if claim.kind is ClaimKind.ATTENUATED:
-                position = index.node(claim.layer)
-                if position is None:
-                    raise NotMeasurable("the activation is no part of the network that was measured")
-                plain, _ = self._measure(network, request | {"bypass": position}, extra)
-            return evidence(claim, index, measurement, plain)
-        except NotMeasurable as reason:
-            return Evidence(predicted_log10=predicted, reason=str(reason))
+        return self.answer(ask(network, claim))
+
+    def answer(self, *questions: Question) -> Evidence:
+        """Measure what a finding claims: refuted if one claim is, confirmed if one is and none is refuted."""
+        found = [self._answer(question) for question in questions]
+        for status in (Status.REFUTED, Status.CONFIRMED):
+            for evidence in found:
+                if evidence.status is status:
+                    return evidence
+        return found[0] if found else Evidence(reason="nothing that it claims can be measured")
 
     def measure(self, network: Network) -> Measurement:
-        """All figures of `network` at initialization, under a neutral loss.
+        """All figures of `network` at initialization (or after the steps of the settings), under a neutral loss.
 
         Raises:
             NotMeasurable: it cannot be measured; the text says why.
+            ProbeUnavailable: nothing can be.
         """
-        return self._measure(network, {}, ())[0]
+        spec, _ = describe(network)
+        file = "" if network.origin is None else str(network.origin.source.name)
+        step = StepRequest() if self.settings.steps else None
+        return self._measure(spec, file, network.call, {"steps": self.settings.steps, "step": step})
 
-    def _request(self, network: Network, claim: Claim) -> tuple[dict[str, Any], tuple[Parameter, ...]]:
-        """The settings that a claim asks for, and the parameters that it speaks of."""
-        step = claim.step
-        values: dict[str, Any] = {
-            "loss": claim.loss.function,
-            "from_logits": claim.loss.from_logits,
-            "inputs": claim.inputs,
-            "steps": claim.steps or self.settings.steps,
-            "horizon": claim.kind is ClaimKind.SHORT_HORIZON,
+    def _answer(self, question: Question) -> Evidence:
+        try:
+            if question.obstacle:
+                raise NotMeasurable(question.obstacle)
+            values = self._values(question)
+            measurement = self._measure(question.network, question.file, question.call, values)
+            plain = None
+            if question.kind is ClaimKind.ATTENUATED:
+                values["bypass"] = question.layer
+                plain = self._measure(question.network, question.file, question.call, values)
+            return judge(question, measurement, plain)
+        except NotMeasurable as reason:
+            predicted = question.predicted if question.kind in LOGARITHMIC else None
+            return Evidence(predicted_log10=predicted, reason=str(reason))
+
+    def _values(self, question: Question) -> dict[str, Any]:
+        """The settings of a measurement that a question asks for."""
+        steps = question.steps or self.settings.steps
+        if question.kind in (ClaimKind.OVERSHOOT, ClaimKind.UNTRAINED):
+            steps = steps or 1
+        return {
+            "loss": question.loss.function,
+            "from_logits": question.loss.from_logits,
+            "inputs": question.inputs,
+            "steps": steps,
+            "step": question.step or (StepRequest() if steps else None),
+            "horizon": horizon_steps(question),
         }
-        if claim.kind in (ClaimKind.OVERSHOOT, ClaimKind.UNTRAINED) and not claim.steps:
-            values["steps"] = 1
-        extra = claim.parameters
-        if step is not None:
-            extra += step.parameters or ()
-            index = describe(network, extra)[1]
-            held = None if step.parameters is None else tuple(index.parameters[id(p)] for p in step.parameters)
-            options = {key: value for key, value in step.options.items() if isinstance(value, (int, float, str, tuple))}
-            values["step"] = StepRequest(step.optimizer, step.learning_rate, options, held)
-        elif values["steps"]:
-            values["step"] = StepRequest()
-        return values, extra
 
-    def _measure(
-        self, network: Network, values: dict[str, Any], extra: tuple[Parameter, ...]
-    ) -> tuple[Measurement, Index]:
+    def _measure(self, spec: NetworkSpec, file: str, call: str, values: dict[str, Any]) -> Measurement:
         settings = self.settings
-        spec, index = describe(network, extra)
-        request = Request(
-            **{
-                "seeds": settings.seeds,
-                "device": settings.device,
-                "time_limit": settings.time_limit,
-                "memory_limit": settings.memory_limit,
-                **values,
-            }
-        )
-        message: dict[str, Any] = {"network": spec.to_plain(), "request": request.to_plain(), "live": None}
+        limits = {"time_limit": settings.time_limit, "memory_limit": settings.memory_limit}
+        request = Request(**{"seeds": settings.seeds, "device": settings.device, **limits, **values})
+        live = None
         if settings.live and not (request.steps or request.bypass is not None or request.inputs != "random"):
-            message["live"] = _live(network)
+            if not file or not call:
+                raise NotMeasurable("it is not known which call of which file builds it")
+            live = {"file": file, "call": call}
+        message = {"network": spec.to_plain(), "request": request.to_plain(), "live": live}
         key = json.dumps(message, sort_keys=True)
         if key not in self._known:
-            self._known[key] = self._asked(network, message)
+            self._known[key] = self._asked(spec.name, message)
         known = self._known[key]
         if isinstance(known, NotMeasurable):
             raise known
-        return known, index
+        return known
 
-    def _asked(self, network: Network, message: dict[str, Any]) -> Measurement | NotMeasurable:
+    def _asked(self, name: str, message: dict[str, Any]) -> Measurement | NotMeasurable:
         if self._crashes >= _CRASHES:
             return NotMeasurable("the measuring process died too often before")
         if self.progress is not None:
-            self.progress(network.name)
+            self.progress(name)
         child = self._running()
         try:
             reply = child.ask(message, self.settings.time_limit + (_GRACE if message["live"] else 0.0))
@@ -161,10 +162,3 @@ class Probe:
         if self._child is None:
             self._child = ChildProcess(self.settings)
         return self._child
-
-
-def _live(network: Network) -> dict[str, str]:
-    """Which file and which call build the real object."""
-    if network.origin is None or not network.call:
-        raise NotMeasurable("it is not known which call of which file builds it")
-    return {"file": str(network.origin.source.name), "call": network.call}

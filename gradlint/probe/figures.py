@@ -38,7 +38,7 @@ def correlation(x: Tensor) -> float:
     if count < 2 or own == 0:
         return math.nan
     total = samples.sum(0)
-    return float((norm(total) ** 2 - own) / (count - 1) / own)
+    return (float((total * total).sum()) - own) / (count - 1) / own
 
 
 class Run:
@@ -81,7 +81,8 @@ class Run:
     def _watch(self, position: int, value: Tensor, others: Sequence[Tensor]) -> None:
         x = value.detach()
         self.finite = self.finite and _within(x, self.largest)
-        square = norm(x) ** 2 / max(1, x.numel())
+        size = norm(x)
+        square = size * size / max(1, x.numel())
         units = x[0].numel() if x.dim() else 1
         self.outputs[position] = (square, correlation(x) if x.dim() > 1 else math.nan, units)
         for part in (value, *others):

@@ -18,7 +18,7 @@ from torch import Generator, Tensor, nn
 from gradlint.probe.errors import NotMeasurable
 from gradlint.probe.figures import Run
 from gradlint.probe.losses import loss, neutral
-from gradlint.probe.measure import draw_input, joined, looked_past, sound
+from gradlint.probe.measure import backward, draw_input, joined, looked_past, sound
 from gradlint.probe.measurement import Measurement
 from gradlint.probe.network_spec import NetworkSpec, NodeSpec
 from gradlint.probe.plan import Plan, plan
@@ -117,7 +117,7 @@ def _measure_model(
         value = neutral(flat, generator)
     else:
         value = loss(request.loss, flat[0], request.from_logits, generator)
-    value.backward()
+    backward(value)
     if not run.outputs:
         raise NotMeasurable("no layer of the real network bears a name that the graph has")
     return run.measurement((), None, ())

@@ -15,16 +15,17 @@ TINY = 1e-7
 
 
 def neutral(outputs: list[Tensor], generator: Generator) -> Tensor:
-    """A random linear functional of all outputs; the gradient at each output has L2 norm about 1."""
+    """A random linear functional of all outputs; the gradient at each output has L2 norm about 1.
+
+    It is the constant zero where no output depends on the parameters in a way that has a gradient.
+    """
     total: Tensor | None = None
     for y in outputs:
         if y.is_floating_point() and y.requires_grad:
             direction = torch.randn(y.shape, generator=generator).to(y) / max(1, y.numel()) ** 0.5
             term = (direction * y).sum()
             total = term if total is None else total + term
-    if total is None:
-        raise NotMeasurable("no output depends on the parameters in a way that has a gradient")
-    return total
+    return torch.zeros(()) if total is None else total
 
 
 def loss(

@@ -12,7 +12,6 @@ import torch
 from torch import Generator, Tensor
 
 from gradlint.probe.awaken import awakened
-from gradlint.probe.errors import NotMeasurable
 from gradlint.probe.figures import Run
 from gradlint.probe.losses import loss, neutral
 from gradlint.probe.measurement import Horizon, Layer, Measurement, ParameterFigures
@@ -23,12 +22,11 @@ from gradlint.probe.recurrent import cells, gradient_by_distance
 from gradlint.probe.request import Request
 from gradlint.probe.twin import Twin
 
-HORIZON_STEPS = 256
-"""How far back a recurrent layer's gradient is followed."""
 HORIZON_BATCH = 4
 HORIZON_FALL = 0.01
-HORIZON_WORK = 2.0e9
+HORIZON_WORK = 4.0e9
 """Multiplications for one horizon; a wide layer is followed over fewer steps."""
+HORIZON_LEAST = 32
 Losses = tuple[tuple[float, float], ...]
 """Loss before and after the steps, per seed."""
 
@@ -45,6 +43,12 @@ def measure(network: NetworkSpec, request: Request) -> Measurement:
     awake = awakened(network)
     results = [_measure_seed(network, awake, chosen, request, seed) for seed in range(chosen.seeds)]
     return joined(results, chosen)
+
+
+def backward(value: Tensor) -> None:
+    """The backward pass of a loss; one that depends on no parameter gives no gradient to any."""
+    if value.requires_grad:
+        value.backward()
 
 
 def draw_input(network: NetworkSpec, chosen: Plan, request: Request, position: int, generator: Generator) -> Tensor:
@@ -142,7 +146,7 @@ class _Session:
             losses, still = self._train(twin, inputs, state)
         run = Run(self.network, twin.parameter)
         loss_value = self._loss(twin, inputs, state, run)
-        loss_value.backward()
+        backward(loss_value)
         horizons = self._horizons(twin) if self.request.horizon and self.dtype == torch.float32 else ()
         return run.measurement(losses, still, horizons)
 
@@ -164,10 +168,7 @@ class _Session:
             name = "mse"  # a linear functional has no lowest point that a step could pass
         if name == "neutral":
             return neutral(outputs, generator)
-        value = loss(name, outputs[0], self.request.from_logits, generator)
-        if torch.is_grad_enabled() and not value.requires_grad:
-            raise NotMeasurable("the loss does not depend on the parameters in a way that has a gradient")
-        return value
+        return loss(name, outputs[0], self.request.from_logits, generator)
 
     def _train(self, twin: Twin, inputs: Sequence[Tensor], state: Tensor) -> tuple[Losses, dict[int, bool]]:
         """Take the steps; the losses before and after, and which parameters they left as they were."""
@@ -183,7 +184,7 @@ class _Session:
             value = self._loss(twin, inputs, state)
             first = float(value.detach()) if not count else first
             twin.zero_grad()
-            value.backward()
+            backward(value)
             stepper.step()
         twin.zero_grad()
         with torch.no_grad():
@@ -199,7 +200,7 @@ class _Session:
             weights = {role: twin.tensors[str(p)].detach() for role, p in node.parameters.items()}
             stack = cells(weights, node, self.network.framework)
             per_step = HORIZON_BATCH * 3 * sum(w.numel() for w in weights.values())
-            steps = int(min(HORIZON_STEPS, max(32, HORIZON_WORK // max(1, per_step))))
+            steps = int(min(self.request.horizon, max(HORIZON_LEAST, HORIZON_WORK // max(1, per_step))))
             features = stack[0][0].input_kernel.shape[1]
             torch.manual_seed(self.seed)
             norms = gradient_by_distance(stack, node, steps, HORIZON_BATCH, features)

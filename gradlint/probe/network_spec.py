@@ -130,17 +130,31 @@ def describe(network: Network, extra: Sequence[Parameter] = ()) -> tuple[Network
     for parameter in (*network.parameters, *used, *extra):
         found.setdefault(id(parameter), parameter)
     positions = {identity: position for position, identity in enumerate(found)}
+    specs = _with_data_as_inputs([_node(node, nodes, positions) for node in network.nodes])
+    own = {nodes[id(node)] for node in network.inputs if id(node) in nodes}
     spec = NetworkSpec(
         name=network.name,
         framework=str(network.framework),
         dtype=network.dtype,
-        nodes=tuple(_node(node, nodes, positions) for node in network.nodes),
-        inputs=tuple(nodes[id(node)] for node in network.inputs if id(node) in nodes),
+        nodes=specs,
+        inputs=tuple(position for position, node in enumerate(specs) if position in own or node.kind == "input"),
         outputs=tuple(nodes[id(node)] for node in network.outputs if id(node) in nodes),
         parameters=tuple(_parameter(parameter, id(parameter) in registered) for parameter in found.values()),
         weighted=tuple(nodes[id(node)] for node in network.weighted),
     )
     return spec, Index(network, nodes, positions)
+
+
+def _with_data_as_inputs(nodes: Sequence[NodeSpec]) -> tuple[NodeSpec, ...]:
+    """The nodes, with an input in place of whatever is not understood and depends on no parameter: it is data."""
+    trained: list[bool] = []
+    result = []
+    for node in nodes:
+        trained.append(bool(node.parameters) or any(trained[source] for source in node.inputs))
+        if node.kind == "opaque" and not trained[-1]:
+            node = dataclasses.replace(node, kind="input", inputs=(), attributes={"dtype": "float"})
+        result.append(node)
+    return tuple(result)
 
 
 def _node(node: Node, nodes: Mapping[int, int], parameters: Mapping[int, int]) -> NodeSpec:

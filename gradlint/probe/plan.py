@@ -5,13 +5,14 @@ Nothing here depends on how fast the machine is at the moment, so that the same 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 from gradlint.probe.batching import batch_size, shapes_for
+from gradlint.probe.cost import memory, work
 from gradlint.probe.errors import NotMeasurable
 from gradlint.probe.network_spec import NetworkSpec, NodeSpec
 from gradlint.probe.request import Request
+from gradlint.probe.resizing import image_side, resized
 
 Shape = tuple[int | None, ...] | None
 
@@ -19,12 +20,12 @@ BATCH = 32
 """Samples for an ordinary network."""
 SMALLEST_BATCH = 4
 BATCHES = (BATCH, 16, 8, SMALLEST_BATCH)
-FEWER_SEEDS = (3, 2, 1)
+FEWER_SEEDS = (3, 2)
+SIDES = (112, 64, 32)
+"""Sides of the images that are tried where those that the network is given take too long."""
 GIB = 1 << 30
 WORK = 1.0e11
 """Multiplications for one network, over seeds and samples: some ten seconds on one core."""
-PER_ENTRY = 30.0
-"""What moving an entry through memory costs, in multiplications: most of the time of an activation or a norm."""
 RATE = {"cpu": 5.0e9, "cuda": 1.0e12, "mps": 2.0e11}
 """Multiplications per second that even a slow device of its kind reaches; for saying no, not for planning."""
 PASSES = 3
@@ -50,67 +51,76 @@ class Plan:
 
 
 def plan(network: NetworkSpec, request: Request) -> Plan:
-    """The largest batch and number of seeds that the limits allow.
+    """The largest batch and number of seeds that the limits allow; if those are small, on smaller images.
 
     Raises:
         NotMeasurable: even the least would take too long or too much memory, or there is no input.
     """
     if not network.inputs:
         raise NotMeasurable("the network has no input that is understood")
+    rate = RATE[request.device]
+    side, budget = image_side(network), min(WORK * rate / RATE["cpu"], request.time_limit * rate)
+    for smaller in (None, *SIDES):
+        if smaller is not None and (side is None or smaller >= side):
+            continue
+        candidate = network if smaller is None else resized(network, smaller)
+        if candidate is None:
+            break
+        found = next((c for c in _choices(candidate, request) if c.work <= budget), None)
+        if found is not None:
+            note = () if smaller is None else (f"images of {smaller} x {smaller} in place of {side} x {side}",)
+            return _shaped(candidate, found, note)
+    return _shaped(network, _least(network, request))
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    batch: int
+    seeds: int
+    work: float
+
+
+def _choices(network: NetworkSpec, request: Request) -> list[_Choice]:
+    """Numbers of samples and seeds that memory allows, the best first."""
     own = batch_size(network)
-    movable = own is not None and shapes_for(network, own * 2) is not None
+    movable = _movable(network)
     least = SMALLEST_BATCH if movable else own or BATCH
-    choices = [(batch, request.seeds) for batch in (BATCHES if movable else (least,))]
-    choices += [(least, min(seeds, request.seeds)) for seeds in FEWER_SEEDS]
-    fitting = [choice for choice in choices if memory(network, choice[0], own) <= request.memory_limit]
-    if not fitting:
-        needed, allowed = memory(network, least, own) / GIB, request.memory_limit / GIB
+    pairs = [(batch, request.seeds) for batch in (BATCHES if movable else (least,))]
+    pairs += [(least, min(seeds, request.seeds)) for seeds in FEWER_SEEDS]
+    sample = PASSES * (1 + request.steps) * work(network) / (own or 1)
+    return [
+        _Choice(batch, seeds, batch * seeds * sample)
+        for batch, seeds in pairs
+        if memory(network, batch, own) <= request.memory_limit
+    ]
+
+
+def _least(network: NetworkSpec, request: Request) -> _Choice:
+    """The smallest choice, if it stays within the limits of time and memory."""
+    choices = _choices(network, request)
+    if not choices:
+        own = batch_size(network)
+        needed = memory(network, SMALLEST_BATCH if _movable(network) else own or BATCH, own) / GIB
+        allowed = request.memory_limit / GIB
         raise NotMeasurable(f"it needs about {needed:.1f} GiB of memory, and {allowed:.1f} are allowed")
-    sample = PASSES * (1 + request.steps) * multiplications(network) / (own or 1)
-    work = WORK * RATE[request.device] / RATE["cpu"]
-    batch, seeds = next((choice for choice in fitting if math.prod(choice) * sample <= work), fitting[-1])
-    seconds = batch * seeds * sample / RATE[request.device]
+    seconds = choices[-1].work / RATE[request.device]
     if seconds > request.time_limit:
         raise NotMeasurable(f"it would take about {seconds:.0f} s, and {request.time_limit:.0f} s are allowed")
-    shapes = shapes_for(network, batch) if movable else None
+    return choices[-1]
+
+
+def _movable(network: NetworkSpec) -> bool:
+    """Whether the network can run on another number of samples than its shapes speak of."""
+    own = batch_size(network)
+    return own is not None and shapes_for(network, own * 2) is not None
+
+
+def _shaped(network: NetworkSpec, choice: _Choice, assumptions: tuple[str, ...] = ()) -> Plan:
+    shapes = shapes_for(network, choice.batch) if _movable(network) else None
     if shapes is not None:
-        return Plan(batch, seeds, shapes)
-    return _assumed(network, Plan(batch, seeds, tuple(node.shape for node in network.nodes)))
-
-
-def multiplications(network: NetworkSpec) -> float:
-    """The work of one forward pass with the network's own shapes, in multiplications."""
-    entries = sum(math.prod(size or 1 for size in node.shape or ()) for node in network.nodes)
-    return PER_ENTRY * entries + sum(_multiplications(network, node) for node in network.nodes)
-
-
-def _multiplications(network: NetworkSpec, node: NodeSpec) -> float:
-    entries = float(math.prod(size or 1 for size in node.shape or ()))
-    weight = node.parameters.get("weight")
-    if node.kind == "recurrent":
-        total = sum(_entries(network.parameters[position].shape) for position in node.parameters.values())
-        source = network.nodes[node.inputs[0]].shape if node.inputs else None
-        return total * math.prod(size or 1 for size in (source or (1, STEPS))[:2])
-    if node.kind == "linear" and weight is not None:
-        return entries * _entries(network.parameters[weight].shape) / max(1, int(node.get("out_features", 1)))
-    if node.kind == "convolution" and weight is not None:
-        channels = max(1, int(node.get("in_channels" if node.get("transposed") else "out_channels", 1)))
-        return entries * _entries(network.parameters[weight].shape) / channels
-    if node.kind in ("matmul", "attention") and node.inputs:
-        source = network.nodes[node.inputs[-1 if node.kind == "attention" else 0]].shape or (1,)
-        return entries * (source[-2] or 1 if node.kind == "attention" and len(source) > 1 else source[-1] or 1)
-    return entries
-
-
-def memory(network: NetworkSpec, batch: int, own: int | None) -> float:
-    """Bytes that weights, gradients and kept activations take for `batch` samples, roughly."""
-    weights = sum(_entries(parameter.shape) for parameter in network.parameters)
-    kept = sum(math.prod(size or 1 for size in node.shape or ()) for node in network.nodes)
-    return 4.0 * (2 * weights + 2 * kept * batch / (own or 1))
-
-
-def _entries(shape: tuple[int, ...] | None) -> int:
-    return math.prod(shape) if shape is not None else 0
+        return Plan(choice.batch, choice.seeds, shapes, assumptions)
+    own = tuple(node.shape for node in network.nodes)
+    return _assumed(network, Plan(choice.batch, choice.seeds, own, assumptions))
 
 
 def _assumed(network: NetworkSpec, given: Plan) -> Plan:

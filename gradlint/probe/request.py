@@ -24,7 +24,8 @@ class Request:
 
     `seeds`, `time_limit` (seconds) and `memory_limit` (bytes) are upper limits; a very large network is drawn
     fewer times. `loss` is a name of a loss or "neutral". `bypass` is the position of an activation to leave
-    out. `inputs` is "random" or "zero". `horizon` asks for the horizons of recurrent layers.
+    out. `inputs` is "random" or "zero". `horizon` is over how many steps the gradients of recurrent layers are
+    followed, 0 for not at all.
     """
 
     seeds: int = 5
@@ -37,7 +38,7 @@ class Request:
     step: StepRequest | None = None
     inputs: str = "random"
     bypass: int | None = None
-    horizon: bool = True
+    horizon: int = 256
 
     def to_plain(self) -> dict[str, Any]:
         """This request as what JSON can carry."""

@@ -47,6 +47,8 @@ def reshape(inputs: Sequence[Tensor], node: NodeSpec, sizes: Sizes) -> Tensor:
         return _pixel_shuffle(x, target)
     if operation == "interpolate" and len(target) == x.dim():
         return _interpolate(x, node, target)
+    if operation == "view" and x.numel() != math.prod(target):
+        raise NotMeasurable(f"{tuple(x.shape)} cannot be viewed as {target}")
     return rearrange(x, target)
 
 

@@ -56,7 +56,7 @@ def test_a_measurement_has_every_layer(probe: Probe) -> None:
     found = probe.measure(network)
     assert [layer.name for layer in found.layers] == [node.name for node in network.weighted]
     g = Graph()
-    g.opaque(g.input(4, 8), "magic")
+    g.opaque(g.linear(g.input(4, 8), 8), "magic")
     with pytest.raises(NotMeasurable, match="magic"):
         probe.measure(g.network())
 

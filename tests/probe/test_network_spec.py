@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import math
 
-from gradlint.network import ZEROS, Distribution, Origin, Parameter
+from gradlint.network import ZEROS, Distribution, Kind, Origin, Parameter
 from gradlint.probe.network_spec import NetworkSpec, describe
 from tests.graphs import Graph, mlp
 
@@ -85,3 +85,12 @@ def test_an_attribute_that_is_no_plain_value_counts_as_unknown() -> None:
     node = travelled(describe(g.network())[0]).nodes[-1]
     assert node.get("maximum", 6.0) == 6.0
     assert node.get("threshold") == math.inf
+
+
+def test_what_is_not_understood_and_depends_on_no_parameter_is_data() -> None:
+    g = Graph()
+    data = g.opaque(g.node(Kind.CONSTANT, shape=(4, 8)), "a batch of a loader")
+    g.opaque(g.linear(data, 3), "something done to the output")
+    spec, _ = describe(g.network())
+    assert [node.kind for node in spec.nodes] == ["constant", "input", "linear", "opaque"]
+    assert spec.inputs == (1,)

@@ -21,7 +21,7 @@ from gradlint.probe.request import Request
 from gradlint.sources import SourceLoader
 from tests.probe.real_networks import HEADER, NETWORKS
 
-REQUEST = Request(seeds=5, horizon=False)
+REQUEST = Request(seeds=5, horizon=0)
 
 
 def read(path: Path, call: str) -> NetworkSpec:

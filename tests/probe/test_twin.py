@@ -221,6 +221,13 @@ def test_the_two_frameworks_layouts_describe_the_same_network() -> None:
     assert max(abs(a - b) for a, b in pairs) < 0.1
 
 
+def test_an_output_without_gradient_leaves_all_parameters_without_one() -> None:
+    g = Graph()
+    g.node(Kind.STOP, g.linear(g.input(4, 8), 8), shape=(4,), operation="argmax")
+    figures = measure(describe(g.network())[0], REQUEST)
+    assert all(p.blocked for p in figures.parameters)
+
+
 def run(network: Network, *inputs: Tensor, observed: dict[int, Tensor] | None = None) -> list[Tensor]:
     spec, _ = describe(network)
     twin = Twin(spec, [node.shape for node in spec.nodes], torch.Generator().manual_seed(0))
@@ -337,12 +344,6 @@ def unknown_weights() -> Network:
     return g.network()
 
 
-def no_gradient() -> Network:
-    g = Graph()
-    g.node(Kind.STOP, g.linear(g.input(4, 8), 8), shape=(4,), operation="argmax")
-    return g.network()
-
-
 def misfit() -> Network:
     g = Graph()
     x = g.input(4, 8)
@@ -355,7 +356,6 @@ def misfit() -> Network:
     [
         (opaque(), "magic"),
         (unknown_weights(), "initialized with is not known"),
-        (no_gradient(), "no output depends on the parameters"),
         (misfit(), "cannot be run"),
     ],
 )
