@@ -1,0 +1,112 @@
+"""Weights that start at one constant, so that the units of a layer are and stay the same unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradlint.checks._causes import common_origin, initializer_origin, is_moot
+from gradlint.checks._wording import layer_name, listed
+from gradlint.claims import Claim, ClaimKind
+from gradlint.findings import Remedy
+from gradlint.network import Framework, Kind, Node, Parameter
+from gradlint.propagation.structure import PASSING, Structure
+from gradlint.subjects import NetworkSubject, Problem
+
+_REMEDIES = {
+    Framework.TORCH: "nn.init.kaiming_normal_(weight) or nn.init.xavier_normal_(weight): random numbers",
+    Framework.KERAS: 'kernel_initializer="he_normal" or "glorot_uniform": random numbers',
+}
+# What maps the same unit to the same unit: elementwise, or over all units alike.
+_ALIKE = PASSING | {Kind.ACTIVATION}
+
+
+def check_network(subject: NetworkSubject) -> Iterator[Problem]:
+    """Layers with constant weights that only layers with constant weights build on: nothing tells their units apart."""
+    network = subject.network
+    if is_moot(network):
+        return
+    structure = Structure(network)
+    symmetric = [node for node in network.nodes if _constant(node) and _built_on_alike(structure, node)]
+    where = common_origin(initializer_origin(node) for node in symmetric)
+    if where is None:
+        return
+    first = symmetric[0]
+    values = sorted({_value(node) for node in symmetric})
+    zeros = all(value == 0.0 for value in values)
+    dropped = any(node.kind is Kind.DROPOUT for layer in symmetric for node in structure.onwards(layer))
+    consequence = (
+        "no gradient reaches them, in this step or any other"
+        if zeros
+        else "all units of a layer get the same gradient and stay the same unit"
+    )
+    number = listed([f"{value:g}" for value in values])
+    several = f"{len(symmetric)} layers, the first " if len(symmetric) > 1 else ""
+    yield Problem(
+        f"all weights of {several}{layer_name(first, network)}, and of what follows, start at {number}: {consequence}",
+        where,
+        label="the same number for every unit",
+        remedies=(Remedy(_REMEDIES[network.framework]),),
+        network=network.name,
+        claims=() if dropped else (_claim(first, zeros),),
+    )
+
+
+def _claim(layer: Node, zeros: bool) -> Claim:
+    weights = tuple(parameter for role, parameter in layer.parameters.items() if role.startswith("weight"))
+    return Claim(ClaimKind.BLOCKED, parameters=weights) if zeros else Claim(ClaimKind.SYMMETRIC, layer=layer)
+
+
+def _constant(node: Node) -> bool:
+    """Whether nothing in a layer with several units tells one from another."""
+    if not node.weighted or node.kind is Kind.EMBEDDING or node.shape is None:
+        return False
+    weights = [parameter for role, parameter in node.parameters.items() if role.startswith("weight")]
+    others = [parameter for role, parameter in node.parameters.items() if role.startswith("bias")]
+    if not weights or not all(_one_number(parameter) for parameter in (*weights, *others)):
+        return False
+    return _units(node) > 1 and any(parameter.trainable for parameter in weights)
+
+
+def _one_number(parameter: Parameter) -> bool:
+    distribution = parameter.distribution
+    return (
+        distribution.known and distribution.std == 0.0 and not distribution.parts and distribution.family != "identity"
+    )
+
+
+def _units(node: Node) -> int:
+    for key in ("out_features", "out_channels", "hidden_size"):
+        value = node.get(key)
+        if isinstance(value, int):
+            return value
+    return 0
+
+
+def _value(node: Node) -> float:
+    return next(p.distribution.mean for role, p in node.parameters.items() if role.startswith("weight"))
+
+
+def _built_on_alike(structure: Structure, layer: Node) -> bool:
+    """Whether every layer that builds on this one has constant weights, too, and at least one does."""
+    reached = 0
+    stack, seen = [layer], {id(layer)}
+    while stack:
+        for user in structure.users_of(stack.pop()):
+            if id(user) in seen:
+                continue
+            seen.add(id(user))
+            if user.weighted:
+                if not _same_for_all(user):
+                    return False
+                reached += 1
+            elif user.kind in _ALIKE:
+                stack.append(user)
+            else:
+                return False
+    return reached > 0
+
+
+def _same_for_all(node: Node) -> bool:
+    """Whether a layer treats all its inputs alike."""
+    weights = [parameter for role, parameter in node.parameters.items() if role.startswith("weight")]
+    return bool(weights) and all(_one_number(parameter) for parameter in weights)
