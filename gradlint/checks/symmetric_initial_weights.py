@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gradlint.checks._causes import common_origin, initializer_origin, is_moot
 from gradlint.checks._wording import layer_name, listed
-from gradlint.claims import Claim, ClaimKind
+from gradlint.claims import Claim, ClaimKind, Step
 from gradlint.findings import Remedy
 from gradlint.network import Framework, Kind, Node, Parameter
 from gradlint.propagation.structure import PASSING, Structure
@@ -53,7 +53,9 @@ def check_network(subject: NetworkSubject) -> Iterator[Problem]:
 
 def _claim(layer: Node, zeros: bool) -> Claim:
     weights = tuple(parameter for role, parameter in layer.parameters.items() if role.startswith("weight"))
-    return Claim(ClaimKind.BLOCKED, parameters=weights) if zeros else Claim(ClaimKind.SYMMETRIC, layer=layer)
+    if zeros:
+        return Claim(ClaimKind.UNTRAINED, parameters=weights, step=Step())
+    return Claim(ClaimKind.SYMMETRIC, layer=layer)
 
 
 def _constant(node: Node) -> bool:
