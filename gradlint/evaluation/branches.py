@@ -29,6 +29,9 @@ class Return:
 
 _TENSOR_STATE = ("node", "dtype", "values", "parameter", "partial", "window")
 
+_DEEPEST = 10
+"""So many conditions that are not known may be nested; below, only the last branch is followed."""
+
 BREAK = object()
 CONTINUE = object()
 
@@ -96,6 +99,10 @@ def fork(interpreter: Interpreter, alternatives: list[Callable[[], Any]], scope:
     """
     outcomes: list[_Outcome] = []
     raised: Raised | None = None
+    interpreter.budget.step()
+    if len(interpreter.trails) >= _DEEPEST:
+        interpreter.cut_short("deeply nested conditions that are not known")
+        alternatives = alternatives[-1:]
     for alternative in alternatives:
         trail = Trail()
         trail.record(scope)

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 _NATIVE_ERRORS = (TypeError, ValueError, KeyError, IndexError, AttributeError, ZeroDivisionError, OverflowError)
 
 
+_RECURSION_IN_BRANCHES = 3
+"""How many calls of a function may be in progress while a condition that is not known is followed both ways."""
+
+
 class GeneratorFull(Exception):
     """A generator has yielded as many items as the limits allow."""
 
@@ -174,6 +178,9 @@ def call_function(interpreter: Interpreter, function: Function, args: list[Value
     if len(frames) >= interpreter.budget.limits.depth:
         interpreter.cut_short("deeply nested calls")
         return interpreter.unknown(f"{function.name} is called too deeply nested")
+    if function.active >= _RECURSION_IN_BRANCHES and interpreter.trails:
+        # Each level would double the branches to follow.
+        return interpreter.unknown(f"{function.name} calls itself under a condition that is not known")
     function.attributes.setdefault("__called__", True)
     caller = frames[-1] if frames else None
     origin = Origin(caller.source, caller.syntax, caller.caller) if caller is not None and caller.syntax else None
@@ -184,6 +191,7 @@ def call_function(interpreter: Interpreter, function: Function, args: list[Value
     frame.scope = scope
     syntax = function.syntax
     frames.append(frame)
+    function.active += 1
     try:
         if isinstance(syntax, cst.Lambda):
             frame.syntax = syntax.body
@@ -192,6 +200,7 @@ def call_function(interpreter: Interpreter, function: Function, args: list[Value
     except GeneratorFull:
         signal = None
     finally:
+        function.active -= 1
         frames.pop()
     if frame.yields is not None:
         return iter(frame.yields)

@@ -131,9 +131,9 @@ class Interpreter:
 
     def modified(self, thing: Any) -> None:
         """To be called before a list, dict, set, instance, parameter or scope is changed in place."""
+        # An outer trail learns of the change when the inner branches are merged.
         if self.trails:
-            for trail in self.trails:
-                trail.record(thing)
+            self.trails[-1].record(thing)
 
     def uncertain_length(self) -> None:
         """Note that the length of something that was built depends on a condition that is not known."""

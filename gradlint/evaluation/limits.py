@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from gradlint.evaluation.errors import BudgetExceeded
@@ -11,33 +12,40 @@ from gradlint.evaluation.errors import BudgetExceeded
 class Limits:
     """Bounds on the evaluation of one file.
 
-    `steps` counts statements, calls and loop iterations; `depth` nested calls; `nodes` graph nodes;
-    `iterations` those of one loop; `items` the length of one container; `characters` of one string;
+    `steps` counts statements, calls and loop iterations; `seconds` is processor time, a last resort, since what
+    it cuts depends on the machine; `depth` nested calls; `nodes` graph nodes; `iterations` those of one loop;
+    `items` the length of one container; `characters` of one string;
     `bits` the size of one integer; `networks` how many networks are drawn up.
     Once a file has cost `alternatives` steps, functions that nothing calls are no longer tried: a library may
     offer dozens of builders for variants of one network.
     """
 
-    steps: int = 1_500_000
+    steps: int = 120_000
+    seconds: float = 10.0
     depth: int = 150
-    nodes: int = 120_000
+    nodes: int = 60_000
     iterations: int = 20_000
     items: int = 100_000
     characters: int = 100_000
     bits: int = 4_096
     networks: int = 400
     alternatives: int = 6_000
-    instances: int = 60_000
+    instances: int = 8_000
+
+
+_STEPS_BETWEEN_LOOKS = 512
+"""How often the clock is read."""
 
 
 class Budget:
     """What is left of the limits; raises `BudgetExceeded` when something is used up."""
 
-    __slots__ = ("instances", "limits", "nodes", "steps")
+    __slots__ = ("deadline", "instances", "limits", "nodes", "steps")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.steps = 0
+        self.deadline = time.thread_time() + limits.seconds
         self.nodes = 0
         self.instances = 0
 
@@ -46,6 +54,8 @@ class Budget:
         self.steps += 1
         if self.steps > self.limits.steps:
             raise BudgetExceeded(f"more than {self.limits.steps} steps")
+        if not self.steps % _STEPS_BETWEEN_LOOKS and time.thread_time() > self.deadline:
+            raise BudgetExceeded(f"more than {self.limits.seconds:g} s")
 
     def node(self) -> int:
         """Count one graph node and return its number."""

@@ -122,7 +122,8 @@ class Tensor:
 class Function:
     """A function or lambda of the analysed source, with the scope that it closes over.
 
-    `owner` is the class in whose body it was defined (for `super()` without arguments).
+    `owner` is the class in whose body it was defined (for `super()` without arguments); `active` is the number
+    of its calls in progress.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Function:
     defaults: dict[str, Value]
     owner: Class | None = None
     attributes: dict[str, Value] = field(default_factory=dict)
+    active: int = 0
 
 
 @dataclass(slots=True, eq=False)
