@@ -143,7 +143,7 @@ class Settings:
     output_format: str = "full"
     vanishing: float = 1e-3
     exploding: float = 1e3
-    jobs: int = 1
+    jobs: int = 0
     root: Path = Path()
     file: Path | None = None
     origins: tuple[tuple[str, str], ...] = ()

@@ -23,7 +23,7 @@ from gradlint.subjects import NetworkSubject, Place, Problem, TrainingSubject, U
 S = TypeVar("S")
 
 MAXIMUM_HELD_BYTES = 4 * 1024 * 1024
-"""Source whose trees and values are held for other files that import it; each byte takes some hundred of memory."""
+"""Source whose trees are held for other files that import it; each byte takes some hundred of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class _Raised:
 
 
 class Linter:
-    """Lints files one by one; what they import from each other is read and evaluated once.
+    """Lints files one by one; what they import from each other is read and parsed once.
 
     `names` says how the run calls each of its files, by their real paths: a finding is reported in one of them.
     """
@@ -61,17 +61,12 @@ class Linter:
         needed = self.active.union(*(rule.yields_to for rule in rules))
         self.rules = tuple(rule for rule in catalogue if rule.code in needed or rule.name in needed)
         self.evaluates = any(rule.checks.network or rule.checks.training for rule in self.rules)
-        self._start_afresh()
-
-    def _start_afresh(self) -> None:
-        """Forget everything that was read or evaluated before."""
         self.loader = SourceLoader(self.names)
-        self.evaluator = Evaluator(self.loader)
 
     def lint(self, found: Found, data: bytes | None = None) -> FileResult:
         """Everything there is to say about a file; `data` is its content where it is not to be read from disk."""
         if self.loader.held_bytes > MAXIMUM_HELD_BYTES:
-            self._start_afresh()
+            self.loader = SourceLoader(self.names)
         try:
             source = SourceFile(found.path.read_bytes() if data is None else data, found.name, found.path)
         except OSError as error:
@@ -89,7 +84,9 @@ class Linter:
             source.module  # noqa: B018 - parses, and raises if that fails
         except SourceError as error:
             return FileResult(source.name, unreadable=_unreadable(source, error), suppressions=_suppressions(source))
-        evaluation = (guard(self.evaluator.evaluate, source) if self.evaluates else None) or Evaluation()
+        # A file is evaluated as if it were alone, so that the others, their order and the number of processes
+        # change nothing; what it shares with them is the reading and parsing of what they import.
+        evaluation = (guard(Evaluator(self.loader).evaluate, source) if self.evaluates else None) or Evaluation()
         findings = tuple(self._findings(source, evaluation, guard))
         return FileResult(
             source.name,
