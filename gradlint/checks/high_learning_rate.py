@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradlint.checks._losses import BINARY, uses
+from gradlint.checks._rates import may_rise, rates
 from gradlint.claims import Claim, ClaimKind, Loss, Step
 from gradlint.findings import Confidence, Remedy
 from gradlint.network import EventKind, Kind, Node, Optimizer, Parameter
@@ -32,13 +33,6 @@ _RANGES = {
     "Adagrad": Range(1.0, "1e-2", 1.0),
     "SGD": Range(1.0, "1e-2 to 1e-1"),
 }
-_DECAYING = frozenset(
-    {
-        *("StepLR", "MultiStepLR", "ExponentialLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "PolynomialLR"),
-        *("ReduceLROnPlateau", "ConstantLR"),
-    }
-)
-_BY_CALLBACK = frozenset({"LearningRateScheduler", "unknown"})
 _HIDDEN = frozenset({Kind.LINEAR, Kind.CONVOLUTION, Kind.RECURRENT})
 _SURELY_FAR = 10.0
 """The learning rate over (1 - momentum) from which plain SGD diverges within tens of steps on the usual losses:
@@ -48,9 +42,9 @@ _STEPS = 10
 
 def check_training(subject: TrainingSubject) -> Iterator[Problem]:
     """Look at the learning rate of each optimizer of a loop when it steps."""
-    if _scheduled(subject):
+    if may_rise(subject.loop):
         return
-    for optimizer, rate in _rates(subject):
+    for optimizer, rate in rates(subject.loop):
         known = _RANGES.get(optimizer.name)
         if known is None or rate is None or rate < known.limit or optimizer.origin is None or optimizer.shared:
             continue
@@ -61,23 +55,6 @@ def check_training(subject: TrainingSubject) -> Iterator[Problem]:
             yield from _adaptive(optimizer, rate, known, layers)
         elif not optimizer.clipping and not subject.loop.events_of(EventKind.CLIP):
             yield _plain(subject, optimizer, rate, known, layers[0][0])
-
-
-def _rates(subject: TrainingSubject) -> Iterator[tuple[Optimizer, float | None]]:
-    seen: set[int] = set()
-    for event in subject.loop.events_of(EventKind.STEP, EventKind.FIT, EventKind.COMPILE):
-        optimizer = event.optimizer
-        if optimizer is not None and id(optimizer) not in seen:
-            seen.add(id(optimizer))
-            yield optimizer, event.details.get("learning_rate", optimizer.learning_rate)
-
-
-def _scheduled(subject: TrainingSubject) -> bool:
-    """Whether a schedule may warm the learning rate up, or set it anew; one that only lowers it does not count."""
-    schedulers = {event.details.get("scheduler") for event in subject.loop.events_of(EventKind.SCHEDULE)}
-    callbacks = {name for event in subject.loop.events_of(EventKind.FIT) for name in event.details.get("callbacks", ())}
-    by_optimizer = any("schedule" in optimizer.options for optimizer in subject.loop.optimizers)
-    return not schedulers <= _DECAYING or not callbacks.isdisjoint(_BY_CALLBACK) or by_optimizer
 
 
 def _held_layers(member: NetworkSubject, optimizer: Optimizer) -> Iterator[Node]:
