@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Mapping
 
 from gradlint.evaluation.context import Context
-from gradlint.evaluation.values import MISSING, Instance, Native, Symbol, Tensor, Value
+from gradlint.evaluation.values import MISSING, Instance, Native, Symbol, Tensor, Unknown, Value
 from gradlint.frameworks.keras.arguments import integer
 from gradlint.frameworks.keras.sizes import BATCH
 from gradlint.frameworks.keras.state import keras_state
@@ -92,6 +92,21 @@ def _get_source_inputs(ctx: Context, tensor: Value = None) -> Value:
             found.append(made if isinstance(made, Tensor) else Tensor(node))
         stack.extend(node.inputs)
     return found
+
+
+def _pack(ctx: Context, x: Value = None, y: Value = None, sample_weight: Value = None) -> Value:
+    """Data, labels and weights as one tuple, as `fit` takes them."""
+    if y is None:
+        return x
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
+
+
+def _unpack(ctx: Context, data: Value = None) -> Value:
+    """Data, labels and weights out of what `train_step` is given; None for what is missing."""
+    if isinstance(data, Unknown):
+        return (data, data, None)
+    parts = list(data) if isinstance(data, (list, tuple)) else [data]
+    return tuple((*parts, None, None)[:3])
 
 
 def _pad_sequences(ctx: Context, sequences: Value = None, maxlen: Value = None, *args: Value, **kwargs: Value) -> Value:
@@ -189,6 +204,8 @@ _SETTINGS: Mapping[str, Callable[..., Value]] = {
     "set_random_seed": _nothing,
     "to_categorical": _to_categorical,
     "pad_sequences": _pad_sequences,
+    "pack_x_y_sample_weight": _pack,
+    "unpack_x_y_sample_weight": _unpack,
     "get_source_inputs": _get_source_inputs,
     "register_keras_serializable": _decorator,
     "keras_export": _decorator,

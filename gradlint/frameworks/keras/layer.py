@@ -394,6 +394,7 @@ LAYER_METHODS: Mapping[str, Any] = {
     "input_shape": _remembered("input", shape=True),
     "output_shape": _remembered("output", shape=True),
     "compute_dtype": "float32",
+    "dtype_policy": "float32",
     "variable_dtype": "float32",
     "supports_masking": True,
     "stateful": False,

@@ -129,3 +129,33 @@ def test_what_is_not_known_makes_nothing_fail(expression: str) -> None:
     names = variables(program("a") + f"result = {expression}\nafterwards = 1\n")
     assert names["afterwards"] == 1
     assert "result" in names
+
+
+@pytest.mark.parametrize(
+    ("expression", "kind"),
+    [
+        ("ops.cond(True, lambda: a * 2, lambda: a + 2)", Kind.MULTIPLY),
+        ("ops.cond(False, lambda: a * 2, lambda: a + 2)", Kind.ADD),
+        ("ops.cond(unknown, lambda: a * 2, lambda: a + 2)", Kind.RESHAPE),
+        ("ops.fori_loop(0, 3, lambda i, x: x * 2, a)", Kind.MULTIPLY),
+        ("ops.slice_update(a, (0, 0, 0), b)", Kind.RESHAPE),
+    ],
+)
+def test_control_flow_as_functions(expression: str, kind: Kind) -> None:
+    ours = result(program(expression))
+    assert (ours.node.kind, ours.shape) == (kind, (4, 4, 6))
+
+
+def test_a_class_that_overrides_attention_finds_its_projections() -> None:
+    text = (
+        "class Mine(keras.layers.MultiHeadAttention):\n"
+        "    def call(self, query, value):\n"
+        "        q, k, v = self._query_dense(query), self._key_dense(value), self._value_dense(value)\n"
+        "        out, _ = self._compute_attention(q, k, v)\n"
+        "        return self._output_dense(out)\n"
+        "    def build(self, query_shape, value_shape):\n        super().build(query_shape, value_shape)\n"
+        "result = Mine(num_heads=2, key_dim=5)(a, b)\n"
+    )
+    ours = result(program("a") + text)
+    assert ours.shape == (4, 4, 6)
+    assert ours.node.kind is not Kind.OPAQUE

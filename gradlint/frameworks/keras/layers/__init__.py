@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Callable, Mapping
-from types import ModuleType
 
 from gradlint.evaluation.values import MISSING, Value
 from gradlint.frameworks.keras.layer import LayerSpec, layer_class
@@ -28,14 +27,10 @@ _THEMES = (
     "layers.recurrent",
     "layers.wrappers",
     "layers.attention",
+    "layers.attention_single",
     "layers.preprocessing",
     "layers.cells",
 )
-
-
-def themes() -> list[ModuleType]:
-    """Every module with rows of layers."""
-    return [importlib.import_module(f"gradlint.frameworks.keras.{theme}") for theme in _THEMES]
 
 
 @functools.cache

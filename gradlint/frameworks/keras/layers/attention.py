@@ -1,4 +1,4 @@
-"""Attention layers: multi-head, grouped-query, dot-product and additive."""
+"""Attention with projections and several heads: multi-head and grouped-query."""
 
 from __future__ import annotations
 
@@ -7,25 +7,47 @@ from typing import Any
 
 from gradlint.evaluation.context import Context
 from gradlint.evaluation.errors import ShapeMismatch
-from gradlint.evaluation.values import Instance, Tensor, Value
+from gradlint.evaluation.values import Instance, Property, Tensor, Value
 from gradlint.frameworks import nodes, shapes
 from gradlint.frameworks.keras.activations import emit_activation
-from gradlint.frameworks.keras.arguments import flag, integer, is_number, signature
+from gradlint.frameworks.keras.arguments import flag, integer, is_int, is_number, number, signature
 from gradlint.frameworks.keras.layer import LayerSpec
 from gradlint.frameworks.keras.layers.common import tensor_or_none
 from gradlint.frameworks.keras.layers.core import last_size
 from gradlint.frameworks.keras.weights import parameters, weight
-from gradlint.frameworks.registry import resolve
+from gradlint.frameworks.registry import native, resolve
 from gradlint.network import Kind
 
 _PROJECTION = "keras.layers.EinsumDense"
 
 
+def _equation(rank: Value, bound: int, produced: int) -> str:
+    """The einsum of a projection: the last `bound` axes of an input of `rank` axes become `produced` others."""
+    if not is_int(rank):
+        return ""
+    free = rank - bound
+    labels = _LABELS[: rank + produced]
+    kept, summed, made = labels[:free], labels[free:rank], labels[rank:]
+    return f"{kept}{summed},{summed}{made}->{kept}{made}"
+
+
+_LABELS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def _rank(shape: Value) -> int | None:
+    return len(shape) if isinstance(shape, (list, tuple)) and shape else None
+
+
 def _projection(
-    ctx: Context, self: Instance, name: str, kernel: Sequence[Value] | None, bias: Sequence[Value] | None
+    ctx: Context,
+    self: Instance,
+    name: str,
+    kernel: Sequence[Value],
+    bias: Sequence[Value],
+    rank: int | None,
 ) -> None:
     """The EinsumDense sub-layer `{name}_dense` with weights of these shapes."""
-    key = f"{name}_dense"
+    key = f"_{name}_dense"
     made = self.attrs.get(key)
     if not isinstance(made, Instance):
         made = ctx.instantiate(resolve(_PROJECTION), "", None, name="attention_output" if name == "output" else name)
@@ -35,8 +57,8 @@ def _projection(
         self.attrs[key] = made
     given = self.hidden.get("given", ())
     made.hidden["built"] = True
-    rank = 0 if kernel is None else len(kernel)
     split = 2 if name == "output" else 1
+    made.attrs["equation"] = _equation(rank, split, len(kernel) - split)
     weight(
         ctx,
         made,
@@ -44,7 +66,7 @@ def _projection(
         kernel,
         self.attrs.get("kernel_initializer"),
         explicit="kernel_initializer" in given,
-        axes=(range(split), range(split, rank)),
+        axes=(range(split), range(split, len(kernel))),
     )
     if self.attrs.get("use_bias") is not False:
         weight(ctx, made, "bias", bias, self.attrs.get("bias_initializer"), explicit="bias_initializer" in given)
@@ -54,7 +76,7 @@ def _projection(
 
 def _project(ctx: Context, self: Instance, name: str, x: Tensor, out_features: int | None) -> Tensor:
     """The LINEAR node of a projection, with the heads side by side in the last axis."""
-    dense = self.attrs[f"{name}_dense"]
+    dense = self.attrs[f"_{name}_dense"]
     in_features = x.shape[-1] if x.shape else None
     return ctx.emit(
         Kind.LINEAR,
@@ -81,8 +103,61 @@ def _product(*factors: int | None) -> int | None:
 def _multi_head_setup(ctx: Context, self: Instance) -> None:
     size = self.attrs.pop("output_shape", None)
     self.hidden["output_size"] = (size,) if integer(size) is not None else size
-    if self.attrs.get("value_dim") is None:
-        self.attrs["value_dim"] = self.attrs.get("key_dim")
+    attrs = self.attrs
+    if attrs.get("value_dim") is None:
+        attrs["value_dim"] = attrs.get("key_dim")
+    attrs.update({f"_{name}": attrs.get(name) for name in _PRIVATE})
+    width = attrs.get("key_dim")
+    attrs["_inverse_sqrt_key_dim"] = width**-0.5 if is_int(width) and width > 0 else ctx.unknown("the width of a head")
+
+
+_PRIVATE = ("num_heads", "key_dim", "value_dim", "dropout", "use_bias", "kernel_initializer", "bias_initializer")
+"""Arguments that real layers keep under a leading underscore, where user classes that derive from them look."""
+
+
+def _compute_attention(
+    ctx: Context, self: Instance, query: Value = None, key: Value = None, value: Value = None, *args: Value, **kw: Value
+) -> Value:
+    """`_compute_attention` on projected (batch, time, heads, width), as classes that override `call` use it."""
+    scale = number(self.attrs.get("_inverse_sqrt_key_dim"), 1.0)
+    attended = attention_by_heads(ctx, ctx.as_tensor(query), ctx.as_tensor(key), ctx.as_tensor(value), scale, False)
+    return attended, None
+
+
+def attention_by_heads(ctx: Context, query: Tensor, key: Tensor, value: Tensor, scale: float, causal: bool) -> Tensor:
+    """Attention on (batch, time, heads, width): the heads stand before time while it is calculated."""
+    shape = query.shape
+    if shape is None or len(shape) != 4 or key.shape is None or value.shape is None:
+        return ctx.opaque("attention of unknown shape", [query, key, value])
+    order = (0, 2, 1, 3)
+    turned = [
+        nodes.reshaped(ctx, t, shapes.permuted(t.shape, order), "transpose", axes=order) for t in (query, key, value)
+    ]
+    result = (shape[0], shape[2], shape[1], value.shape[-1])
+    attended = ctx.emit(
+        Kind.ATTENTION,
+        turned,
+        result,
+        attributes={"heads": shape[2], "scale": scale, "causal": causal, "dropout": 0.0},
+        class_name="keras.ops.dot_product_attention",
+    )
+    return nodes.reshaped(ctx, attended, shapes.permuted(result, order), "transpose", axes=order)
+
+
+def _sublayer(name: str) -> Property:
+    def getter(ctx: Context, self: Instance) -> Value:
+        return self.attrs.get(f"_{name}_dense")
+
+    return Property(native(f"keras.layers.MultiHeadAttention.{name}_dense", getter))
+
+
+_METHODS: dict[str, Any] = {
+    **{f"{name}_dense": _sublayer(name) for name in ("query", "key", "value", "output")},
+    "_compute_attention": _compute_attention,
+    "_compute_attention_mask": lambda ctx, self, *args, **kwargs: kwargs.get("attention_mask"),
+    "_compute_causal_mask": lambda ctx, self, *args, **kwargs: None,
+    "_build_attention": lambda ctx, self, *args, **kwargs: None,
+}
 
 
 def _multi_head_build(
@@ -98,12 +173,13 @@ def _multi_head_build(
     key = value if key_shape is None else last_size(key_shape)
     out = self.hidden.get("output_size")
     out = tuple(out) if isinstance(out, (list, tuple)) and out else (query,)
-    _projection(ctx, self, "query", (query, heads, key_dim), (heads, key_dim))
-    _projection(ctx, self, "key", (key, heads, key_dim), (heads, key_dim))
-    _projection(ctx, self, "value", (value, heads, value_dim), (heads, value_dim))
+    rank, other = _rank(query_shape), _rank(value_shape)
+    _projection(ctx, self, "query", (query, heads, key_dim), (heads, key_dim), rank)
+    _projection(ctx, self, "key", (key, heads, key_dim), (heads, key_dim), other)
+    _projection(ctx, self, "value", (value, heads, value_dim), (heads, value_dim), other)
     if flag(attrs.get("use_gate")):
-        _projection(ctx, self, "gate", (query, heads, value_dim), (heads, value_dim))
-    _projection(ctx, self, "output", (heads, value_dim, *out), out)
+        _projection(ctx, self, "gate", (query, heads, value_dim), (heads, value_dim), rank)
+    _projection(ctx, self, "output", (heads, value_dim, *out), out, None if rank is None else rank + 1)
 
 
 def _multi_head_call(
@@ -123,7 +199,7 @@ def _multi_head_call(
     heads, key_dim = integer(attrs.get("num_heads")), integer(attrs.get("key_dim"))
     value_dim = integer(attrs.get("value_dim"))
     causal = flag(kwargs.get("use_causal_mask", args[5] if len(args) > 5 else False))
-    attended = _attend(
+    attended = attend(
         ctx,
         self,
         _project(ctx, self, "query", q, _product(heads, key_dim)),
@@ -135,18 +211,18 @@ def _multi_head_call(
     )
     if flag(attrs.get("use_gate")):
         gate = emit_activation(
-            ctx, "sigmoid", _project(ctx, self, "gate", q, _product(heads, value_dim)), None, self.attrs["gate_dense"]
+            ctx, "sigmoid", _project(ctx, self, "gate", q, _product(heads, value_dim)), None, self.attrs["_gate_dense"]
         )
         attended = ctx.emit(Kind.MULTIPLY, [attended, gate], attended.shape, layer=self)
     out = self.hidden.get("output_size")
     width = last_size(out) if isinstance(out, (list, tuple)) and out else (q.shape[-1] if q.shape else None)
     result = _project(ctx, self, "output", attended, width)
     if flag(kwargs.get("return_attention_scores", args[4] if len(args) > 4 else False)):
-        return [result, _scores(ctx, self, q, k, heads)]
+        return [result, scores(ctx, self, q, k, heads)]
     return result
 
 
-def _attend(
+def attend(
     ctx: Context,
     self: Instance,
     query: Tensor,
@@ -157,6 +233,7 @@ def _attend(
     causal: bool,
     **more: Any,
 ) -> Tensor:
+    """The ATTENTION node on (batch, time, heads * width); `more` are further attributes."""
     shape = None
     if query.shape and value.shape:
         if key.shape and key.shape[-1] != query.shape[-1] and not more:
@@ -180,7 +257,7 @@ def _attend(
     )
 
 
-def _scores(ctx: Context, self: Instance, query: Tensor, key: Tensor, heads: int | None) -> Tensor:
+def scores(ctx: Context, self: Instance, query: Tensor, key: Tensor, heads: int | None) -> Tensor:
     """The attention weights as a tensor of their own (batch, heads, queries, keys)."""
     shape = None
     if query.shape and key.shape and heads is not None and len(query.shape) == 3:
@@ -199,12 +276,13 @@ def _grouped_build(
     width, heads, groups = attrs.get("head_dim"), attrs.get("num_query_heads"), attrs.get("num_key_value_heads")
     query, value = last_size(query_shape), last_size(value_shape)
     key = value if key_shape is None else last_size(key_shape)
-    _projection(ctx, self, "query", (query, heads, width), (heads, width))
-    _projection(ctx, self, "key", (key, groups, width), (groups, width))
-    _projection(ctx, self, "value", (value, groups, width), (groups, width))
+    rank, other = _rank(query_shape), _rank(value_shape)
+    _projection(ctx, self, "query", (query, heads, width), (heads, width), rank)
+    _projection(ctx, self, "key", (key, groups, width), (groups, width), other)
+    _projection(ctx, self, "value", (value, groups, width), (groups, width), other)
     if flag(attrs.get("use_gate")):
-        _projection(ctx, self, "gate", (query, heads, width), (heads, width))
-    _projection(ctx, self, "output", (heads, width, query), (query,))
+        _projection(ctx, self, "gate", (query, heads, width), (heads, width), rank)
+    _projection(ctx, self, "output", (heads, width, query), (query,), None if rank is None else rank + 1)
 
 
 def _grouped_call(
@@ -231,7 +309,7 @@ def _grouped_call(
             shape = (*projected.shape[:-1], full) if projected.shape and full is not None else None
             projected = nodes.reshaped(ctx, projected, shape, "expand", axes=(-1,))
         repeated.append(projected)
-    attended = _attend(
+    attended = attend(
         ctx,
         self,
         _project(ctx, self, "query", q, full),
@@ -243,63 +321,8 @@ def _grouped_call(
     )
     result = _project(ctx, self, "output", attended, q.shape[-1] if q.shape else None)
     if flag(kwargs.get("return_attention_scores")):
-        return [result, _scores(ctx, self, q, k, heads)]
+        return [result, scores(ctx, self, q, k, heads)]
     return result
-
-
-def _first_shape(shape: Value) -> Value:
-    return shape[0] if isinstance(shape, (list, tuple)) and shape and not isinstance(shape[0], int) else shape
-
-
-def _dot_build(ctx: Context, self: Instance, input_shape: Value = None) -> None:
-    self.hidden["built"] = True
-    if flag(self.attrs.get("use_scale")):
-        weight(ctx, self, "scale", (), "ones", explicit=False)
-    if self.attrs.get("score_mode") == "concat":
-        weight(ctx, self, "concat_score_weight", (), "ones", explicit=False)
-
-
-def _three(ctx: Context, inputs: Value) -> tuple[Tensor, Tensor, Tensor]:
-    """Query, value and key of the list that attention layers are called on."""
-    items = [ctx.as_tensor(item) for item in (inputs if isinstance(inputs, (list, tuple)) else [inputs])]
-    query = items[0]
-    value = items[1] if len(items) > 1 else query
-    return query, value, items[2] if len(items) > 2 else value
-
-
-def _dot_call(ctx: Context, self: Instance, inputs: Value = None, *args: Value, **kwargs: Value) -> Value:
-    query, value, key = _three(ctx, inputs)
-    causal = flag(kwargs.get("use_causal_mask"))
-    result = _attend(ctx, self, query, key, value, 1, 1.0, causal)
-    if flag(kwargs.get("return_attention_scores")):
-        return [result, _scores(ctx, self, query, key, 1)]
-    return result
-
-
-def _additive_build(ctx: Context, self: Instance, input_shape: Value = None) -> None:
-    width = last_size(_first_shape(input_shape))
-    self.hidden["built"] = width is not None
-    if flag(self.attrs.get("use_scale", True), True):
-        weight(ctx, self, "scale", None if width is None else (width,), "glorot_uniform", explicit=False)
-
-
-def _additive_call(ctx: Context, self: Instance, inputs: Value = None, *args: Value, **kwargs: Value) -> Value:
-    """softmax(sum(scale * tanh(query + key))) @ value (Bahdanau et al. 2015)."""
-    query, value, key = _three(ctx, inputs)
-    q, k = query, key
-    if query.shape and key.shape and len(query.shape) == len(key.shape) == 3:
-        q = nodes.reshaped(ctx, query, (*query.shape[:2], 1, query.shape[2]), "view")
-        k = nodes.reshaped(ctx, key, (key.shape[0], 1, *key.shape[1:]), "view")
-    hidden = emit_activation(ctx, "tanh", nodes.added(ctx, q, k), None, self)
-    scale = tensor_or_none(self.attrs.get("scale"))
-    if scale is not None:
-        hidden = nodes.elementwise(ctx, Kind.MULTIPLY, (hidden, scale))
-    rank = len(hidden.shape) if hidden.shape is not None else None
-    logits = nodes.reduction(ctx, hidden, "sum", None if rank is None else (rank - 1,))
-    shares = emit_activation(ctx, "softmax", logits, None, self)
-    shape = shapes.matmul(shares.shape, value.shape)
-    result = ctx.emit(Kind.MATMUL, [shares, value], shape, class_name="keras.layers.AdditiveAttention", layer=self)
-    return [result, shares] if flag(kwargs.get("return_attention_scores")) else result
 
 
 _COMMON: dict[str, Any] = {
@@ -332,6 +355,7 @@ LAYERS: tuple[LayerSpec, ...] = (
         _multi_head_call,
         _multi_head_build,
         _multi_head_setup,
+        methods=_METHODS,
     ),
     LayerSpec(
         "GroupQueryAttention",
@@ -348,6 +372,4 @@ LAYERS: tuple[LayerSpec, ...] = (
         _grouped_call,
         _grouped_build,
     ),
-    LayerSpec("Attention", signature(use_scale=False, score_mode="dot", dropout=0.0, seed=None), _dot_call, _dot_build),
-    LayerSpec("AdditiveAttention", signature(use_scale=True, dropout=0.0), _additive_call, _additive_build),
 )

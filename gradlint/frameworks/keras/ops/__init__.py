@@ -15,7 +15,7 @@ from gradlint.frameworks.keras.ops.operation import Operation, operation
 from gradlint.frameworks.registry import native
 
 # Most used first: a name is looked up in one after another.
-_THEMES = ("elementwise", "views", "reductions", "joining", "linear", "creation", "neural")
+_THEMES = ("elementwise", "views", "reductions", "joining", "linear", "creation", "neural", "control")
 
 
 def _look_up(name: str, table: str) -> Operation | None:

@@ -9,6 +9,7 @@ from gradlint.evaluation.context import Context
 from gradlint.evaluation.values import Tensor, Value
 from gradlint.frameworks import nodes, shapes, weights
 from gradlint.frameworks.keras.arguments import integer, is_number, number, sizes
+from gradlint.frameworks.keras.layers.attention import attention_by_heads
 from gradlint.frameworks.keras.layers.common import layout
 from gradlint.frameworks.keras.layers.pooling import pool
 from gradlint.frameworks.keras.losses import LOSSES, LossInfo, emit_loss
@@ -193,20 +194,8 @@ def _attention(
 ) -> Value:
     """`keras.ops.dot_product_attention` on (batch, time, heads, width)."""
     q, k, v = tensor(ctx, query), tensor(ctx, key), tensor(ctx, value)
-    if q.shape is None or len(q.shape) != 4 or k.shape is None or v.shape is None:
-        return ctx.opaque("attention of unknown shape", [q, k, v])
-    order = (0, 2, 1, 3)
-    turned = [nodes.reshaped(ctx, t, shapes.permuted(t.shape, order), "transpose", axes=order) for t in (q, k, v)]
-    known = float(scale) if is_number(scale) else q.shape[-1] ** -0.5
-    shape = (*turned[0].shape[:-1], v.shape[-1]) if turned[0].shape is not None else None
-    attended = ctx.emit(
-        Kind.ATTENTION,
-        turned,
-        shape,
-        attributes={"heads": q.shape[2], "scale": known, "causal": is_causal is True, "dropout": 0.0},
-        class_name="keras.ops.dot_product_attention",
-    )
-    return nodes.reshaped(ctx, attended, shapes.permuted(shape, order), "transpose", axes=order)
+    known = float(scale) if is_number(scale) else (q.shape[-1] ** -0.5 if q.shape else 1.0)
+    return attention_by_heads(ctx, q, k, v, known, is_causal is True)
 
 
 def _loss(name: str) -> Operation:

@@ -65,7 +65,7 @@ def operation(name: str, function: Operation) -> Native:
     def call(ctx: Context, *args: Value, **kwargs: Value) -> Value:
         given = _named(names, kwargs, bool(args))
         everything = (*args, *given.values())
-        if not tensors_in(*everything):
+        if names[:1] != ("pred",) and not tensors_in(*everything):
             first = args[0] if args else next(iter(given.values()), None)
             unknown = contains_unknown(first)
             if unknown is not None:
