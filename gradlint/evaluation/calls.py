@@ -163,7 +163,10 @@ def _is_trained(value: Value) -> bool:
 
 def _call_native(interpreter: Interpreter, function: Native, args: list[Value], kwargs: dict[str, Value]) -> Value:
     try:
-        return function.call(interpreter, *args, **kwargs)
+        result = function.call(interpreter, *args, **kwargs)
+        if type(result) is Instance and not isinstance(result.cls, Class):
+            return interpreter.unknown("an object of a class that is not analysed")
+        return result
     except _NATIVE_ERRORS as error:
         reason = f"{function.name}: {error}" if str(error) else f"{function.name}: {type(error).__name__}"
         return _unknown_result(interpreter, reason, args, kwargs)

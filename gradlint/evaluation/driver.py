@@ -10,7 +10,7 @@ from typing import Any
 import libcst as cst
 
 from gradlint.evaluation.classes import is_layer_class
-from gradlint.evaluation.errors import BudgetExceeded, CallError, Raised
+from gradlint.evaluation.errors import OWN_ERRORS, BudgetExceeded, CallError, Raised
 from gradlint.evaluation.imports import ModuleCache
 from gradlint.evaluation.inputs import InputShape
 from gradlint.evaluation.interpreter import Frame, Interpreter
@@ -72,10 +72,11 @@ class Evaluator:
             self._use_functions(record)
             self._use_classes(record)
             self._use_trainees(record)
-            networks.extend(
-                (item.instance, build(interpreter, item, shapes=self._shapes(record, item)))
-                for item in roots(record.created)[: self.limits.networks]
-            )
+            for item in roots(record.created)[: self.limits.networks]:
+                try:
+                    networks.append((item.instance, build(interpreter, item, shapes=self._shapes(record, item))))
+                except OWN_ERRORS as error:
+                    interpreter.failed(error)
         except BudgetExceeded as error:
             notes.append(f"evaluation was cut short: {error}")
         except RecursionError:
@@ -175,6 +176,8 @@ class Evaluator:
         depth = len(self.interpreter.frames)
         try:
             action()
+        except OWN_ERRORS as error:
+            self.interpreter.failed(error)
         except Raised as error:
             self.interpreter.unknown(f"the program would stop here: {error}")
         finally:

@@ -26,5 +26,12 @@ class ShapeMismatch(Raised):
         super().__init__("RuntimeError", message)
 
 
+OWN_ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError, NotImplementedError)
+"""What a mistake in gradlint itself raises on source that it does not foresee.
+
+It costs the statement, function or network at hand, which becomes unknown, and is noted; never the run.
+"""
+
+
 class BudgetExceeded(Exception):
     """A limit on steps, nodes or depth was reached; the text says which."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from gradlint.evaluation.builtins import BUILTINS
-from gradlint.evaluation.errors import Raised
+from gradlint.evaluation.errors import OWN_ERRORS, Raised
 from gradlint.evaluation.records import Record
 from gradlint.evaluation.scopes import Scope
 from gradlint.evaluation.values import MISSING, Deferred, ModuleValue, Symbol, Value
@@ -133,6 +133,10 @@ class ModuleCache:
                 frame.syntax = statement
                 try:
                     interpreter.block(_Single(statement), scope)
+                except OWN_ERRORS as error:
+                    interpreter.failed(error)
+                    del interpreter.frames[interpreter.frames.index(frame) + 1 :]
+                    interpreter.trails = []
                 except Raised as error:
                     interpreter.unknown(f"the program would stop here: {error}")
                     if isinstance(statement, cst.SimpleStatementLine):

@@ -139,6 +139,10 @@ class Interpreter:
         """Note that the length of something that was built depends on a condition that is not known."""
         self.depth_flag = True
 
+    def failed(self, error: Exception) -> None:
+        """Note that gradlint itself failed on a part of the source, which thereby stays unknown."""
+        self.cut.add(f"gradlint failed on a part of it ({type(error).__name__}: {error}); please report this")
+
     def cut_short(self, what: str) -> None:
         """Note that a limit cut evaluation short."""
         self.cut.add(what)

@@ -170,7 +170,8 @@ def _range(entry: slice, size: int) -> tuple[int, int, int, int | None]:
     if bounds[2] == 0:
         raise ShapeMismatch("slice step cannot be zero")
     start, stop, step = slice(*bounds).indices(size)
-    return start, max(start, stop) if step > 0 else stop, step, len(range(start, stop, step))
+    length = max(-((start - stop) // step), 0)  # that of `range`, also where it is too large for a C integer
+    return start, max(start, stop) if step > 0 else stop, step, length
 
 
 def _bounds(entry: slice) -> tuple[Value, Value, Value]:

@@ -97,6 +97,9 @@ def propagate(network: Network, settings: Settings | None = None) -> Profile:
         gradients, looked_past = backward_pass(network, outputs, weighted, context)
     except NotModelled as limit:
         return _unknown(weighted, str(limit), context)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        # A graph that no rule foresees has no number; it must not cost the run.
+        return _unknown(weighted, f"not modelled ({error})", context)
     return _profile(network, outputs, weighted, gradients, looked_past, context, precision)
 
 
