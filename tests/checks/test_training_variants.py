@@ -1,0 +1,257 @@
+"""The rules on training loops follow values through helpers, classes, closures and libraries that wrap a loop."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+PREFACE = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 1))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+"""
+
+CLIPPED = {
+    "in a helper": """
+def clip(parameters, limit):
+    torch.nn.utils.clip_grad_norm_(parameters, limit)
+for x, y in loader:
+    optimizer.zero_grad()
+    F.mse_loss(model(x), y).backward()
+    clip(model.parameters(), 1.0)
+    optimizer.step()
+""",
+    "by value": """
+for x, y in loader:
+    optimizer.zero_grad()
+    F.mse_loss(model(x), y).backward()
+    nn.utils.clip_grad_value_(model.parameters(), 0.5)
+    optimizer.step()
+""",
+    "by hand": """
+for x, y in loader:
+    optimizer.zero_grad()
+    F.mse_loss(model(x), y).backward()
+    for p in model.parameters():
+        p.grad.data.clamp_(-1, 1)
+    optimizer.step()
+""",
+    "in a Lightning hook": """
+import lightning as L
+class Net(L.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.LSTM(8, 32, batch_first=True)
+        self.out = nn.Linear(32, 1)
+    def training_step(self, batch, index):
+        x, y = batch
+        h, _ = self.rnn(x)
+        return F.mse_loss(self.out(h[:, -1]), y)
+    def configure_gradient_clipping(self, optimizer, gradient_clip_val=None, gradient_clip_algorithm=None):
+        self.clip_gradients(optimizer, gradient_clip_val=0.5, gradient_clip_algorithm="norm")
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=1e-3)
+L.Trainer(max_epochs=3).fit(Net(), loader)
+""",
+    "by the Lightning Trainer": """
+import pytorch_lightning as pl
+class Net(pl.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.LSTM(8, 32, batch_first=True)
+        self.out = nn.Linear(32, 1)
+    def training_step(self, batch, index):
+        x, y = batch
+        h, _ = self.rnn(x)
+        return F.mse_loss(self.out(h[:, -1]), y)
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=1e-3)
+pl.Trainer(max_epochs=3, gradient_clip_val=0.5).fit(Net(), loader)
+""",
+    "by an Accelerator": """
+from accelerate import Accelerator
+accelerator = Accelerator()
+rnn, out = nn.LSTM(8, 32, batch_first=True), nn.Linear(32, 1)
+parameters = [*rnn.parameters(), *out.parameters()]
+sgd = torch.optim.SGD(parameters, lr=0.1)
+rnn, out, sgd, loader = accelerator.prepare(rnn, out, sgd, loader)
+for x, y in loader:
+    sgd.zero_grad()
+    h, _ = rnn(x)
+    accelerator.backward(F.mse_loss(out(h[:, -1]), y))
+    accelerator.clip_grad_norm_(parameters, 1.0)
+    sgd.step()
+""",
+}
+
+ZEROED = {
+    "by the module": """
+for x, y in loader:
+    model.zero_grad(set_to_none=True)
+    F.mse_loss(model(x), y).backward()
+    optimizer.step()
+""",
+    "by hand": """
+for x, y in loader:
+    F.mse_loss(model(x), y).backward()
+    optimizer.step()
+    for p in model.parameters():
+        p.grad = None
+""",
+    "in a function that takes the optimizer": """
+def update(loss, optimizer):
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+for x, y in loader:
+    update(F.mse_loss(model(x), y), optimizer)
+""",
+    "in one branch of two": """
+for i, (x, y) in enumerate(loader):
+    if i % 2:
+        optimizer.zero_grad()
+    F.mse_loss(model(x), y).backward()
+    optimizer.step()
+""",
+    "not needed by autograd.grad": """
+for x, y in loader:
+    grads = torch.autograd.grad(F.mse_loss(model(x), y), list(model.parameters()))
+    for p, g in zip(model.parameters(), grads):
+        p.data.sub_(0.01 * g)
+""",
+    "not needed for a single step": """
+for seed in range(5):
+    net = nn.Linear(8, 1)
+    sgd = torch.optim.SGD(net.parameters(), lr=0.1)
+    F.mse_loss(net(x), y).backward()
+    sgd.step()
+""",
+    "perhaps, in code that is not analysed": """
+from project_that_is_not_here import train_step
+for x, y in loader:
+    F.mse_loss(model(x), y).backward()
+    train_step(model, optimizer)
+    optimizer.step()
+""",
+}
+
+BAD = {
+    "clipping in a helper that comes too late": """
+def finish(parameters):
+    nn.utils.clip_grad_norm_(parameters, 1.0)  # error: [misplaced-gradient-clipping]
+for x, y in loader:
+    optimizer.zero_grad()
+    F.mse_loss(model(x), y).backward()
+    optimizer.step()
+    finish(model.parameters())
+""",
+    "clipping in a Lightning training step": """
+import lightning as L
+class Net(L.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.out = nn.Linear(8, 1)
+    def training_step(self, batch, index):
+        x, y = batch
+        loss = F.mse_loss(self.out(x), y)
+        nn.utils.clip_grad_norm_(self.parameters(), 1.0)  # error: [misplaced-gradient-clipping]
+        return loss
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=1e-3)
+L.Trainer(max_epochs=3).fit(Net(), loader)
+""",
+    "unscaling after clipping, the scaler in its old home": """
+scaler = torch.cuda.amp.GradScaler()
+for x, y in loader:
+    optimizer.zero_grad()
+    with torch.cuda.amp.autocast():
+        loss = F.mse_loss(model(x), y)
+    scaler.scale(loss).backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # error: [clipping-scaled-gradients]
+    scaler.unscale_(optimizer)
+    scaler.step(optimizer)
+    scaler.update()
+""",
+    "a loss that is accumulated as numbers": """
+for batch in loader:
+    total = 0
+    for x, y in batch:
+        total += F.mse_loss(model(x), y).item()  # error: [detached-gradient]
+    total = torch.tensor(total, requires_grad=True)
+    optimizer.zero_grad()
+    total.backward()
+    optimizer.step()
+""",
+    "the second of two optimizers never zeroed": """
+other = nn.Linear(1, 1)
+second = torch.optim.SGD(other.parameters(), lr=0.1)
+for x, y in loader:
+    optimizer.zero_grad()
+    F.mse_loss(other(model(x)), y).backward()  # error: [missing-zero-grad]
+    optimizer.step()
+    second.step()
+""",
+    "a while loop": """
+step = 0
+while step < 1000:
+    x, y = next(batches)
+    loss = F.mse_loss(model(x), y)
+    loss.backward()  # error: [missing-zero-grad]
+    optimizer.step()
+    step += 1
+""",
+    "training as a method": """
+class Trainer:
+    def __init__(self, net, loader):
+        self.net, self.loader = net, loader
+        self.opt = torch.optim.SGD(self.net.parameters(), lr=0.1)
+    def run(self):
+        for epoch in range(3):
+            self.epoch()
+    def epoch(self):
+        for x, y in self.loader:
+            self.opt.zero_grad()
+            loss = F.mse_loss(self.net(x).detach(), y)  # error: [detached-gradient]
+            loss.requires_grad_()
+            loss.backward()
+            self.opt.step()
+Trainer(model, loader).run()
+""",
+    "a forgotten learnable temperature": """
+temperature = nn.Parameter(torch.ones(1))
+sgd = torch.optim.SGD(model.parameters(), lr=0.1)  # error: [unoptimized-parameters]
+for x, y in loader:
+    sgd.zero_grad()
+    F.mse_loss(model(x) * temperature, y).backward()
+    sgd.step()
+""",
+}
+
+
+def expected(program: str) -> list[tuple[int, str]]:
+    return [
+        (number, match[1])
+        for number, line in enumerate(program.split("\n"), 1)
+        if (match := re.search(r"# error: \[([a-z-]+)\]", line))
+    ]
+
+
+@pytest.mark.parametrize("body", CLIPPED.values(), ids=CLIPPED.keys())
+def test_clipping_is_seen(body: str, lint: Callable[..., list[tuple[int, str]]]) -> None:
+    rules = ("misplaced-gradient-clipping", "clipping-scaled-gradients", "missing-gradient-clipping")
+    assert lint(PREFACE + body, *rules) == []
+
+
+@pytest.mark.parametrize("body", ZEROED.values(), ids=ZEROED.keys())
+def test_zeroing_is_seen(body: str, lint: Callable[..., list[tuple[int, str]]]) -> None:
+    assert lint(PREFACE + body, "missing-zero-grad") == []
+
+
+@pytest.mark.parametrize("body", BAD.values(), ids=BAD.keys())
+def test_faults_are_found(body: str, lint: Callable[..., list[tuple[int, str]]]) -> None:
+    program = PREFACE + body
+    assert lint(program, "GRD4", "GRD50", "GRD6", "GRD7") == expected(program)
