@@ -57,10 +57,16 @@ def children(instance: Instance) -> dict[str, Instance]:
         return found
     if not instance.cls.derives_from("keras.Layer"):
         return found
-    return {name: layer for key, value in instance.attrs.items() for name, layer in _tracked(key, value, 4)}
+    return {
+        name: layer
+        for key, value in instance.attrs.items()
+        if type(value) in _HOLDERS
+        for name, layer in _tracked(key, value, 4)
+    }
 
 
 _CONTAINERS = frozenset({list, tuple, dict})
+_HOLDERS = _CONTAINERS | {Instance}
 
 
 def _tracked(name: str, value: Value, depth: int) -> Iterator[tuple[str, Instance]]:

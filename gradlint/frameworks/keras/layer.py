@@ -74,9 +74,8 @@ def layer_class(spec: LayerSpec) -> Class:
 def start(ctx: Context, self: Instance, options: Mapping[str, Value]) -> None:
     """What `Layer.__init__` does with the arguments that every layer takes, in Keras 2 and 3."""
     name = options.get("name")
-    stem = snake_case(self.cls.name)
     self.hidden["named"] = isinstance(name, str)
-    self.attrs["name"] = name if isinstance(name, str) else keras_state(ctx).unique_name(stem)
+    self.attrs["name"] = name if isinstance(name, str) else keras_state(ctx).unique_name(snake_case(self.cls.name))
     self.attrs["dtype"] = options.get("dtype") or keras_state(ctx).float_type
     self.attrs["built"] = False
     self.hidden["trainable"] = flag(options.get("trainable", True), True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 
@@ -40,6 +41,7 @@ def keras_state(ctx: Context) -> KerasState:
     return state
 
 
+@functools.lru_cache(maxsize=1024)
 def snake_case(name: str) -> str:
     """`BatchNormalization` as `batch_normalization`, `Conv2D` as `conv2d`: Keras's automatic layer names."""
     name = name.rpartition(".")[2]
