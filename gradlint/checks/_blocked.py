@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from gradlint.checks._flow import Flow, flow, parameters_behind, passes_gradient
-from gradlint.checks._losses import counterpart
 from gradlint.claims import Claim, ClaimKind
 from gradlint.network import EventKind, Kind, Node, Parameter, TrainingLoop, topological
 from gradlint.subjects import NetworkSubject, TrainingSubject
@@ -135,9 +134,7 @@ def described(subject: TrainingSubject, block: Block) -> str:
 
 
 def claims(subject: TrainingSubject, block: Block) -> tuple[Claim, ...]:
-    """What can be measured: only where the cut is part of the network itself."""
-    member = owner(subject, block)
-    if member is None or counterpart(member.network, block.cut) is None:
+    """What can be measured: that these parameters get no gradient on the way to the loss."""
+    if not subject.networks:
         return ()
-    own = {id(parameter) for parameter in member.network.parameters}
-    return (Claim(ClaimKind.BLOCKED, parameters=tuple(p for p in block.lost if id(p) in own)),)
+    return (Claim(ClaimKind.BLOCKED, parameters=block.lost, objective=block.objective),)

@@ -33,12 +33,13 @@ def norm(x: Tensor) -> float:
 def correlation(x: Tensor) -> float:
     """Mean over pairs of samples of x.x', over the mean of x.x: 1 when all samples are the same."""
     samples = x.flatten(1).double()
-    count = samples.shape[0]
+    count = int(samples.shape[0])
     own = float((samples * samples).sum())
     if count < 2 or own == 0:
         return math.nan
     total = samples.sum(0)
-    return (float((total * total).sum()) - own) / (count - 1) / own
+    together = float((total * total).sum())
+    return (together - own) / (count - 1) / own
 
 
 class Run:

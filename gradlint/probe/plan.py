@@ -54,10 +54,8 @@ def plan(network: NetworkSpec, request: Request) -> Plan:
     """The largest batch and number of seeds that the limits allow; if those are small, on smaller images.
 
     Raises:
-        NotMeasurable: even the least would take too long or too much memory, or there is no input.
+        NotMeasurable: even the least would take too long or too much memory.
     """
-    if not network.inputs:
-        raise NotMeasurable("the network has no input that is understood")
     rate = RATE[request.device]
     side, budget = image_side(network), min(WORK * rate / RATE["cpu"], request.time_limit * rate)
     for smaller in (None, *SIDES):
