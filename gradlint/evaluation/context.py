@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
 from gradlint.evaluation.values import Class, Instance, Tensor, Unknown, Value
@@ -95,6 +95,9 @@ class Context(Protocol):
 
     def caller_arguments(self) -> dict[str, Value]:
         """The arguments, by name, of the function of the source that is being run."""
+
+    def applied(self, layer: Instance, function: Value, run: Callable[[], Value]) -> Value:
+        """The result of `run`, which calls `function` for `layer` and everything below it."""
 
     def event(
         self,

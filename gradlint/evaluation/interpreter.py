@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gradlint.evaluation import attributes, calls, iteration
@@ -10,6 +10,7 @@ from gradlint.evaluation.branches import Trail
 from gradlint.evaluation.context import GRADIENTS_OFF
 from gradlint.evaluation.errors import BudgetExceeded, Raised
 from gradlint.evaluation.expressions import EXPRESSIONS
+from gradlint.evaluation.initializers import watched_apply
 from gradlint.evaluation.limits import Budget, Limits
 from gradlint.evaluation.records import Record
 from gradlint.evaluation.scopes import Scope
@@ -213,6 +214,10 @@ class Interpreter:
         tensor = self.emit(Kind.PARAMETER, (), shape, parameters={"value": parameter}, dtype=dtype)
         tensor.parameter = parameter
         return tensor
+
+    def applied(self, layer: Instance, function: Value, run: Callable[[], Value]) -> Value:
+        """The result of `run`, which calls `function` for `layer` and everything below it; what it draws is noted."""
+        return watched_apply(self, layer, function, run)
 
     def event(
         self,

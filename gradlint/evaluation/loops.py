@@ -9,6 +9,7 @@ import libcst as cst
 
 from gradlint.evaluation.branches import BREAK, CONTINUE
 from gradlint.evaluation.carrying import Carrying
+from gradlint.evaluation.initializers import walks_layers, watched_loop
 from gradlint.evaluation.iteration import is_uncertain
 from gradlint.evaluation.scopes import Scope
 from gradlint.evaluation.targets import bind
@@ -62,6 +63,12 @@ def run_for(interpreter: Interpreter, syntax: cst.For, scope: Scope) -> Any:
     iterable = interpreter.evaluate(syntax.iter, scope)
     uncertain = is_uncertain(iterable)
     items = interpreter.iterate(iterable)
+    if walks_layers(syntax):
+        return watched_loop(interpreter, syntax, items, lambda: _run_over(interpreter, syntax, scope, items, uncertain))
+    return _run_over(interpreter, syntax, scope, items, uncertain)
+
+
+def _run_over(interpreter: Interpreter, syntax: cst.For, scope: Scope, items: list[Any], uncertain: bool) -> Any:
     marked = _Marked(interpreter, syntax, scope)
     interpreter.uncertain += uncertain
     completed = True

@@ -13,13 +13,28 @@ if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
 
 _MUTATING = {
-    list: frozenset({"append", "extend", "insert", "remove", "pop", "clear", "sort", "reverse"}),
-    dict: frozenset({"update", "pop", "popitem", "clear", "setdefault", "move_to_end", "popleft", "appendleft"}),
+    list: frozenset(
+        {"__setitem__", "__delitem__", "append", "extend", "insert", "remove", "pop", "clear", "sort", "reverse"}
+    ),
+    dict: frozenset(
+        {
+            "__setitem__",
+            "__delitem__",
+            "update",
+            "pop",
+            "popitem",
+            "clear",
+            "setdefault",
+            "move_to_end",
+            "popleft",
+            "appendleft",
+        }
+    ),
     set: frozenset({"add", "discard", "remove", "pop", "clear", "update"}),
 }
 # Methods whose result may be far larger than what goes in.
 _UNBOUNDED = frozenset({"ljust", "rjust", "center", "zfill", "expandtabs", "format", "format_map", "to_bytes"})
-_HIDDEN = frozenset({"__class__", "__reduce__", "__reduce_ex__", "__subclasshook__", "__init_subclass__"})
+_SPECIAL_METHODS = frozenset({"__len__", "__getitem__", "__contains__", "__setitem__", "__delitem__", "__iter__"})
 
 
 def method_of(interpreter: Interpreter, value: Value, name: str) -> Value:
@@ -36,7 +51,7 @@ def method_of(interpreter: Interpreter, value: Value, name: str) -> Value:
         return getattr(value, name, MISSING)
     if name == "default_factory":
         return getattr(value, name, MISSING)
-    if (name.startswith("__") and name not in ("__len__", "__getitem__", "__contains__")) or not isinstance(
+    if (name.startswith("__") and name not in _SPECIAL_METHODS) or not isinstance(
         value, (str, bytes, int, float, complex, list, tuple, dict, set, frozenset, range, slice)
     ):
         return MISSING

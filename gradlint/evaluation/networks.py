@@ -11,6 +11,7 @@ import libcst as cst
 from gradlint.evaluation.assumptions import assumed_argument
 from gradlint.evaluation.classes import is_network_class
 from gradlint.evaluation.errors import Raised, ShapeMismatch
+from gradlint.evaluation.initializers import unapplied
 from gradlint.evaluation.inputs import InputShape, candidates, first_layer
 from gradlint.evaluation.records import Created
 from gradlint.evaluation.registration import unregistered
@@ -120,6 +121,7 @@ def build(interpreter: Interpreter, item: Created, call: str = "", shapes: list[
         unresolved=_unresolved(opaque, losses, run.error, instance),
         assumptions=_assumptions(instance),
         unregistered=unregistered(instance, nodes, run.made),
+        unapplied=unapplied(interpreter, instance),
     )
 
 

@@ -351,6 +351,16 @@ def _environment(context: Context, key: Value = None, default: Value = None) -> 
     return context.unknown("the environment") if default is None else default
 
 
+_PRESENT = frozenset({"torch", "torchvision", "keras", "tensorflow", "numpy", "lightning", "pytorch_lightning"})
+
+
+def _find_spec(context: Context, name: Value, package: Value = None) -> Value:
+    """Optional libraries count as not installed: accelerators of one make, kernels that replace plain code."""
+    if not isinstance(name, str) or name.partition(".")[0] in _PRESENT:
+        return context.unknown("whether a library is installed")
+    return None
+
+
 def _null_context(context: Context, cls: Class, value: Value = None) -> Value:
     return Instance(cls, payload=None, hidden={"value": value})
 
@@ -439,6 +449,7 @@ NAMES: dict[str, Value] = {
             "__exit__": Native("__exit__", _quiet),
         },
     ),
+    "importlib.util.find_spec": Native("importlib.util.find_spec", _find_spec),
     "os.path.join": _pure("os.path.join", posixpath.join),
     "os.path.basename": _pure("os.path.basename", posixpath.basename),
     "os.path.dirname": _pure("os.path.dirname", posixpath.dirname),
