@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from gradlint.evaluation.values import Tensor
 from gradlint.network import Kind
-from tests.frameworks.keras.harness import variables
+from tests.frameworks.keras.harness import evaluate, variables
 from tests.frameworks.keras.op_cases import INPUTS, OPS, TENSORFLOW, program
 
 
@@ -159,3 +160,27 @@ def test_a_class_that_overrides_attention_finds_its_projections() -> None:
     ours = result(program("a") + text)
     assert ours.shape == (4, 4, 6)
     assert ours.node.kind is not Kind.OPAQUE
+
+
+THEMES = ("core", "convolution", "pooling", "regularization", "normalization", "reshaping", "activation", "merging")
+OTHER_THEMES = ("recurrent", "wrappers", "attention", "attention_single", "preprocessing", "cells")
+
+
+@pytest.mark.parametrize("theme", [*THEMES, *OTHER_THEMES])
+@pytest.mark.parametrize("value", ["unknown", "None", "-1", "'x'", "[unknown, 2]"])
+def test_odd_arguments_of_a_layer_are_no_error_of_ours(theme: str, value: str) -> None:
+    rows = importlib.import_module(f"gradlint.frameworks.keras.layers.{theme}").LAYERS
+    calls = "".join(
+        f"def f{index}():\n    return layers.{row.name}({arguments})({inputs})\n"
+        for index, (row, arguments, inputs) in enumerate(
+            (row, ", ".join(f"{name}={value}" for name in row.signature.names if some or name in required), inputs)
+            for row in rows
+            for required in [set(row.signature.names) - set(row.signature.defaults)]
+            for some in (False, True)
+            for inputs in ("a", "[a, a]", "im", "unknown")
+        )
+    )
+    reasons = [u.reason for u in evaluate(program("a") + "from keras import layers\n" + calls).unresolved]
+    assert [
+        reason for reason in reasons if reason.startswith("keras.") and "not known" not in reason and ": " in reason
+    ] == []

@@ -127,13 +127,14 @@ def _compute_attention(
 def attention_by_heads(ctx: Context, query: Tensor, key: Tensor, value: Tensor, scale: float, causal: bool) -> Tensor:
     """Attention on (batch, time, heads, width): the heads stand before time while it is calculated."""
     shape = query.shape
-    if shape is None or len(shape) != 4 or key.shape is None or value.shape is None:
+    if shape is None or len(shape) != 4 or any(t.shape is None or len(t.shape) != 4 for t in (key, value)):
         return ctx.opaque("attention of unknown shape", [query, key, value])
     order = (0, 2, 1, 3)
     turned = [
         nodes.reshaped(ctx, t, shapes.permuted(t.shape, order), "transpose", axes=order) for t in (query, key, value)
     ]
-    result = (shape[0], shape[2], shape[1], value.shape[-1])
+    width = value.shape[-1] if value.shape else shape[-1]
+    result = (shape[0], shape[2], shape[1], width)
     attended = ctx.emit(
         Kind.ATTENTION,
         turned,

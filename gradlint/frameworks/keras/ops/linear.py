@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gradlint.evaluation.context import Context
+from gradlint.evaluation.errors import ShapeMismatch
 from gradlint.evaluation.values import Tensor, Value
 from gradlint.frameworks import nodes, shapes, weights
 from gradlint.frameworks.keras.arguments import flag, integer
@@ -48,6 +49,8 @@ def _tensordot(ctx: Context, x: Value = None, y: Value = None, axes: Value = 2) 
             return ctx.opaque("tensordot over axes that are not known", [left, right])
         first = shapes.axes_of(given[0], len(left.shape)) or ()
         second = shapes.axes_of(given[1], len(right.shape)) or ()
+    if any(axis >= len(left.shape) for axis in first) or any(axis >= len(right.shape) for axis in second):
+        raise ShapeMismatch(f"tensordot of {left.shape} and {right.shape} over axes {first} and {second}")
     return weights.einsum(ctx, _equation(len(left.shape), len(right.shape), first, second), [left, right])
 
 

@@ -211,7 +211,7 @@ def _patches(
     window = window * 2 if window and len(window) == 1 else window
     step = window if step is None else step * 2 if len(step) == 1 else step
     shape = None
-    if t.shape is not None and len(t.shape) == 4 and window and step:
+    if t.shape is not None and len(t.shape) == 4 and window and step and all((*window, *step)):
         n, h, w, c = t.shape
         same = isinstance(padding, str) and padding.lower() == "same"
         rows, columns = (
