@@ -118,6 +118,10 @@ class Node:
     order: int = 0
     gradients_off: Origin | None = None
 
+    def __repr__(self) -> str:
+        """Kind and name; the inputs, and theirs, would be repeated once for every path that leads to them."""
+        return f"<{self.kind} {self.name or self.class_name!r} #{self.order}>"
+
     def get(self, key: str, default: Any = None) -> Any:
         """The attribute `key`, or `default`."""
         return self.attributes.get(key, default)
