@@ -11,7 +11,7 @@ from gradlint.propagation.context import Context, NotModelled, Weights, describe
 from gradlint.propagation.dead import RECTIFIERS
 from gradlint.propagation.finite_width import after_function, after_weights
 from gradlint.propagation.forward import correlation, dropout_rate, fan_in
-from gradlint.propagation.functions import key_of
+from gradlint.propagation.functions import Key, key_of
 from gradlint.propagation.geometry import axis_size, broadcast, entries, taps
 from gradlint.propagation.moments import Moments, moments
 from gradlint.propagation.quadrature import cumulative
@@ -88,14 +88,20 @@ def activation(node: Node, gradient: Gradient, context: Context) -> list[Gradien
     key = key_of(node)
     if key is None:
         raise NotModelled(f"the derivative of {describe(node)} is not known")
+    return [through_function(node, node.inputs[0], key, gradient, context)]
+
+
+def through_function(node: Node, source: Node, key: Key, gradient: Gradient, context: Context) -> Gradient:
+    """The gradient behind an elementwise function of `source`, before it."""
+    signal = context.signal(source)
     mean, variance = gradient.selected or (signal.mean, signal.variance)
     result = moments(key, mean, variance)
     if signal.skew and gradient.selected is None:
         result = result.skewed(signal.skew)
     if result.chi <= 0.0:
-        return [NONE]
+        return NONE
     if result.chi == 1.0 and result.kappa == 1.0:
-        return [gradient]
+        return gradient
 
     def carried(covariance: float) -> float:
         rho = correlation(signal, covariance, signal.variance)
@@ -112,7 +118,7 @@ def activation(node: Node, gradient: Gradient, context: Context) -> list[Gradien
         work=_work(gradient.work, result) / math.sqrt(luck),
         rectified=result.chi if node.get("function") in RECTIFIERS else 0.0,
     )
-    return [after_function(node, moved, result.kappa, context)]
+    return after_function(node, moved, result.kappa, context)
 
 
 def _work(work: float, result: Moments) -> float:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gradlint.network import Distribution, Network, Node, Parameter
+from gradlint.propagation.composites import Composite
 from gradlint.propagation.signal import Signal
 
 # The batch whose statistics normalization takes; the gradient ratio hardly depends on it.
@@ -48,7 +50,8 @@ KURTOSIS = {"normal": 3.0, "truncated_normal": 2.37, "uniform": 1.8, "orthogonal
 class Context:
     """One propagation over one network.
 
-    `standing_in` are nodes whose zero weights are looked past, `pixels` inputs that are taken as pixels.
+    `standing_in` are nodes whose zero weights are looked past, `pixels` inputs that are taken as pixels,
+    `composites` the nodes that are a written-out function of one other.
     """
 
     network: Network
@@ -57,6 +60,7 @@ class Context:
     standing_in: frozenset[int] = frozenset()
     assumptions: set[str] = field(default_factory=set)
     pixels: frozenset[int] = frozenset()
+    composites: Mapping[int, Composite] = field(default_factory=dict)
 
     def signal(self, node: Node) -> Signal:
         """The signal of a node that was visited before."""

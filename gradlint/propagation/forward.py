@@ -229,6 +229,12 @@ def correlation(signal: Signal, covariance: float, variance: float) -> float:
     return min(max(rho, -1.0), 1.0) if abs(rho) > 1e-12 else 0.0
 
 
+def composite(root: Node, key: Key, context: Context) -> Signal:
+    """A written-out function of one tensor."""
+    signal = context.signal(root)
+    return apply(key, signal, axis_size(root.shape, signal.channel))
+
+
 def dropout(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     """Dropout while training: entries grow by 1 / (1 - rate), what two entries share does not."""
     signal, rate = inputs[0], dropout_rate(node)

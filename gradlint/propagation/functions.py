@@ -6,11 +6,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from gradlint.network import Node
 
 Real = Callable[[float], float]
-Key = tuple[str, tuple[float, ...]]
+# A function by its name and settings; one that is written out by "composite" and its tree: ("x",),
+# ("c", number), ("f", key, tree), ("+", tree, ...), ("*", tree, ...).
+Tree = tuple[Any, ...]
+Key = tuple[str, tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +33,16 @@ class Pieces:
 
 @dataclass(frozen=True, slots=True)
 class Smooth:
-    """A function by its value and its derivative; `kinked` where the derivative jumps at zero."""
+    """A function by its value and its derivative.
+
+    `kinked` where the derivative jumps at zero; `singular` where there is no value at zero or below, so that
+    what it is applied to is positive.
+    """
 
     value: Real
     slope: Real
     kinked: bool = False
+    singular: bool = False
 
 
 Form = Pieces | Smooth
@@ -216,16 +225,16 @@ FORMS: dict[str, tuple[tuple[tuple[str, float], ...], Callable[..., Form]]] = {
     ),
     "exp": ((), lambda: Smooth(_exp, _exp)),
     "expm1": ((), lambda: Smooth(lambda x: _exp(x) - 1.0, _exp)),
-    "log": ((), lambda: Smooth(_positive(math.log), lambda x: 1.0 / x if x > _EDGE else 0.0)),
+    "log": ((), lambda: Smooth(_positive(math.log), _positive(lambda x: 1.0 / x), singular=True)),
     "log1p": (
         (),
         lambda: Smooth(lambda x: math.log1p(x) if x > _EDGE - 1 else math.log(_EDGE), lambda x: 1 / max(1 + x, _EDGE)),
     ),
-    "sqrt": ((), lambda: Smooth(_positive(math.sqrt), _positive(lambda x: 0.5 / math.sqrt(x)))),
-    "rsqrt": ((), lambda: Smooth(_positive(lambda x: x**-0.5), _positive(lambda x: -0.5 * x**-1.5))),
+    "sqrt": ((), lambda: Smooth(_positive(math.sqrt), _positive(lambda x: 0.5 / math.sqrt(x)), singular=True)),
+    "rsqrt": ((), lambda: Smooth(_positive(lambda x: x**-0.5), _positive(lambda x: -0.5 * x**-1.5), singular=True)),
     "square": ((), lambda: Smooth(lambda x: x * x, lambda x: 2.0 * x)),
-    "pow": ((("exponent", 2.0),), lambda n: Smooth(*_power(n))),
-    "reciprocal": ((), lambda: Smooth(_reciprocal, lambda x: -(_reciprocal(x) ** 2))),
+    "pow": ((("exponent", 2.0),), lambda n: Smooth(*_power(n), singular=n < 0 or n != int(n))),
+    "reciprocal": ((), lambda: Smooth(_reciprocal, lambda x: -(_reciprocal(x) ** 2), singular=True)),
     "sinh": ((), lambda: Smooth(lambda x: (_exp(x) - _exp(-x)) / 2, lambda x: (_exp(x) + _exp(-x)) / 2)),
     "cosh": ((), lambda: Smooth(lambda x: (_exp(x) + _exp(-x)) / 2, lambda x: (_exp(x) - _exp(-x)) / 2)),
 }
@@ -254,7 +263,57 @@ def _setting(node: Node, setting: str, default: float) -> float:
 
 
 @lru_cache(maxsize=512)
+def composite(tree: Tree) -> Key:
+    """The key of a function that is written out: that of the table where it is one of those."""
+    try:
+        values = [_dual(tree, x)[0] for x in _PROBES]
+    except (OverflowError, ValueError, ZeroDivisionError):
+        return "composite", tree
+    for name, (settings, _) in FORMS.items():
+        key: Key = (name, tuple(default for _, default in settings))
+        if all(abs(_dual(("f", key, ("x",)), x)[0] - v) < _SAME for x, v in zip(_PROBES, values, strict=True)):
+            return key
+    return "composite", tree
+
+
+def size_of_tree(tree: Tree) -> int:
+    """Number of operations and leaves."""
+    return 1 + sum(size_of_tree(part) for part in tree[1:] if isinstance(part, tuple) and part[0] in _TREES)
+
+
+# Functions that agree at these points are taken as the same.
+_PROBES = (-4.1, -2.3, -0.7, 0.4, 1.9, 3.6)
+_SAME = 1e-3
+_TREES = ("x", "c", "f", "+", "*")
+
+
+def _dual(tree: Tree, x: float) -> tuple[float, float]:
+    """Value and derivative of a written-out function."""
+    operation = tree[0]
+    if operation == "x":
+        return x, 1.0
+    if operation == "c":
+        return tree[1], 0.0
+    if operation == "f":
+        inner, slope = _dual(tree[2], x)
+        form = form_of(tree[1])
+        if isinstance(form, Smooth):
+            return form.value(inner), form.slope(inner) * slope
+        index = sum(1 for limit in form.breaks if inner > limit)
+        return form.slopes[index] * inner + form.offsets[index], form.slopes[index] * slope
+    parts = [_dual(part, x) for part in tree[1:]]
+    if operation == "+":
+        return sum(value for value, _ in parts), sum(slope for _, slope in parts)
+    value, slope = 1.0, 0.0
+    for factor, derivative in parts:
+        value, slope = value * factor, slope * factor + value * derivative
+    return value, slope
+
+
+@lru_cache(maxsize=512)
 def form_of(key: Key) -> Form:
     """The function with its settings bound."""
     name, values = key
+    if name == "composite":
+        return Smooth(lambda x: _dual(values, x)[0], lambda x: _dual(values, x)[1], kinked=True)
     return FORMS[name][1](*values)

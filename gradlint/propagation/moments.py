@@ -269,7 +269,7 @@ def _quadrature(form: Smooth, mean: float, variance: float) -> Moments:
     while refinement < deviation and refinement < FINEST:
         refinement *= 2
     nodes, weights, rows = rule(refinement)
-    points = tuple([mean + deviation * t for t in nodes])
+    points = _spread(form, mean, deviation, nodes)
     values, slopes = _evaluate(form, points)
     if len(values) != len(nodes):
         return _OVERFLOW
@@ -294,6 +294,15 @@ def _quadrature(form: Smooth, mean: float, variance: float) -> Moments:
     if not (math.isfinite(integrals.square) and math.isfinite(integrals.fourth)):
         return _OVERFLOW
     return _assembled(coefficients, integrals, variance)
+
+
+def _spread(form: Smooth, mean: float, deviation: float, nodes: tuple[float, ...]) -> tuple[float, ...]:
+    """Values of the argument: normal, or log-normal of the same mean and variance where it has to be positive."""
+    if not form.singular or mean <= 0.0:
+        return tuple([mean + deviation * t for t in nodes])
+    width = math.sqrt(math.log1p((deviation / mean) ** 2))
+    middle = math.log(mean) - 0.5 * width * width
+    return tuple([math.exp(middle + width * t) for t in nodes])
 
 
 def _partial_moments(low: float, high: float) -> list[float]:

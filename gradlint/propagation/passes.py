@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from gradlint.network import Kind, Network, Node
 from gradlint.propagation import backward, forward
+from gradlint.propagation.composites import composites
 from gradlint.propagation.context import Context, NotModelled, describe
 from gradlint.propagation.geometry import axis_size, entries
 from gradlint.propagation.precision import Precision
@@ -21,6 +23,7 @@ def forward_pass(network: Network, context: Context, precision: Precision) -> tu
     where it is not understood, the gradient starts before it.
     """
     context.pixels = forward.pixels(network.nodes)
+    context.composites = composites(network)
     leading = _leading(network.nodes)
     following = _followed_by_weights(network.nodes)
     cut: set[int] = set()
@@ -31,8 +34,12 @@ def forward_pass(network: Network, context: Context, precision: Precision) -> tu
             starts.update((id(n), n) for n in node.inputs if id(n) not in cut)
             continue
         inputs = [context.signals[id(n)] for n in node.inputs]
+        whole = context.composites.get(id(node))
         try:
-            signal = forward.RULES[node.kind](node, inputs, context)
+            if whole is not None:
+                signal = forward.composite(whole.root, whole.key, context)
+            else:
+                signal = forward.RULES[node.kind](node, inputs, context)
         except NotModelled:
             if id(node) not in leading:
                 context.assumptions.add(f"unit scale assumed for {describe(node)}")
@@ -97,7 +104,7 @@ def backward_pass(
     for standing_in in (zeros.outputs, zeros.outputs | zeros.branches):
         if not standing_in or not missing:
             continue
-        second = Context(network, context.settings, context.signals, standing_in, context.assumptions)
+        second = replace(context, standing_in=standing_in)
         found = _backward(network, outputs, second)
         reached = [node for node in missing if log_norm(found, node) > -math.inf]
         if all(log_norm(gradients, node) == -math.inf for node in weighted[:-1]):
@@ -127,13 +134,20 @@ def _backward(network: Network, outputs: Sequence[Node], context: Context) -> di
             continue
         if id(node) not in context.signals:
             continue
-        parts = backward.RULES[node.kind](node, gradient, context)
-        for operand, part in zip(node.inputs, parts, strict=False):
+        for operand, part in _parts(node, gradient, context):
             if part.log == -math.inf or id(operand) not in leading:
                 continue
             known = gradients.get(id(operand))
             gradients[id(operand)] = part if known is None else _merged(known, part, operand, context)
     return gradients
+
+
+def _parts(node: Node, gradient: Gradient, context: Context) -> Iterable[tuple[Node, Gradient]]:
+    """The nodes that a gradient goes on to, each with its part."""
+    whole = context.composites.get(id(node))
+    if whole is not None:
+        return [(whole.root, backward.through_function(node, whole.root, whole.key, gradient, context))]
+    return zip(node.inputs, backward.RULES[node.kind](node, gradient, context), strict=False)
 
 
 def _merged(first: Gradient, second: Gradient, node: Node, context: Context) -> Gradient:
