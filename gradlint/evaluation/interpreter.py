@@ -83,6 +83,8 @@ class Interpreter:
         self.depth_flag = False
         self.layer_calls = 0
         """How many calls of layers are in progress."""
+        self.spread: Unknown | None = None
+        """What is not known and was spread with a star over the arguments of the call that begins."""
         self.state_kept = False
         """Whether a layer has kept something computed in an attribute, since this was last set to false."""
         self.cut: set[str] = set()

@@ -1,6 +1,16 @@
 """The framework-neutral description of networks and training loops."""
 
-from gradlint.network.graph import Framework, Kind, Network, Node, Shape, Unregistered, Unresolved, topological
+from gradlint.network.graph import (
+    Framework,
+    Kind,
+    Network,
+    Node,
+    Shape,
+    Unapplied,
+    Unregistered,
+    Unresolved,
+    topological,
+)
 from gradlint.network.origin import Origin, PositionSource
 from gradlint.network.parameters import ONES, UNKNOWN, ZEROS, Distribution, Parameter
 from gradlint.network.training import Event, EventKind, Optimizer, TrainingLoop
@@ -22,6 +32,7 @@ __all__ = [
     "PositionSource",
     "Shape",
     "TrainingLoop",
+    "Unapplied",
     "Unregistered",
     "Unresolved",
     "topological",

@@ -170,6 +170,21 @@ class Unregistered:
     count: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Unapplied:
+    """Initialization code that does not reach the weights that it could.
+
+    `how` is "uncalled" for a method that nothing calls, "unmatched" for code that goes over the layers and draws
+    none of them, and "early" for code that ran before `layers` (dotted paths) were made. `name` is that of the
+    function, empty for a loop.
+    """
+
+    how: str
+    name: str
+    origin: Origin
+    layers: tuple[str, ...] = ()
+
+
 @dataclass(slots=True, eq=False)
 class Network:
     """A network as the source builds it.
@@ -180,7 +195,7 @@ class Network:
     sentences such as "width 64 assumed for `hidden`"; `depth_known` is false when the number of layers
     rests on an unknown value. `call` is the source text of the instantiation ("ResNet(depth=50)").
     `pretrained` is true when weights are loaded into it, so that initialization says nothing. `unregistered` is what
-    its forward pass uses and its parameters do not include.
+    its forward pass uses and its parameters do not include, `unapplied` the initialization code that misses it.
     """
 
     name: str
@@ -198,6 +213,7 @@ class Network:
     unresolved: tuple[Unresolved, ...] = ()
     assumptions: tuple[str, ...] = ()
     unregistered: tuple[Unregistered, ...] = ()
+    unapplied: tuple[Unapplied, ...] = ()
 
     @property
     def weighted(self) -> tuple[Node, ...]:

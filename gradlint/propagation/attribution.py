@@ -22,8 +22,11 @@ from gradlint.propagation.structure import MATRICES, Structure
 EXPLOSIVE = frozenset({"exp", "expm1", "sinh", "cosh", "pow", "square", "reciprocal"})
 """Functions that grow faster than their argument: in a row they grow doubly exponentially."""
 
-DEAD_SHARE = 0.5
-"""The share of a layer's rectified units that are zero for every input from which on it is to blame."""
+DEAD_SHARE = 0.6
+"""The share of a layer's rectified units that are zero for every input from which on it is to blame.
+
+Half of them are so wherever the signal has collapsed, which is another matter.
+"""
 # A kind of layer is to blame from this share of the logarithm of the ratio on.
 _SHARE = 0.5
 # An initial scale counts as another one than what suits the activation from this factor on.

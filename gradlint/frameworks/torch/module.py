@@ -179,13 +179,17 @@ def _buffers(ctx: Context, self: Instance, recurse: Value = True) -> Iterator[Va
     return iter([buffer for _, buffer in _named_buffers(ctx, self, "", recurse)])
 
 
-def _apply(ctx: Context, self: Instance, fn: Value) -> Instance:
+def _apply(ctx: Context, self: Instance, fn: Value) -> Value:
+    return ctx.applied(self, fn, lambda: _apply_below(ctx, self, fn))
+
+
+def _apply_below(ctx: Context, self: Instance, fn: Value) -> Instance:
     for child in _children(ctx, self):
         overridden = child.cls.find("apply")
         if isinstance(overridden, Function):
             ctx.call(overridden, child, fn)
         else:
-            _apply(ctx, child, fn)
+            _apply_below(ctx, child, fn)
     ctx.call(fn, self)
     return self
 
