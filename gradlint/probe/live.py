@@ -36,10 +36,18 @@ def measure_live(network: NetworkSpec, request: Request, live: Mapping[str, Any]
     Raises:
         NotMeasurable: the file or the call cannot be run, or gives no network.
     """
-    chosen = plan(network, request)
     sys.dont_write_bytecode = True  # measuring leaves nothing beside the user's files
-    module = load(Path(live["file"]))
-    results = [_measure_seed(network, chosen, request, module, live["call"], seed) for seed in range(chosen.seeds)]
+    return measure_object(network, request, load(Path(live["file"])), live["call"])
+
+
+def measure_object(network: NetworkSpec, request: Request, module: ModuleType, call: str) -> Measurement:
+    """Measure what `call` builds in the namespace of `module`.
+
+    Raises:
+        NotMeasurable: the call gives no network, or one of other layers than the graph has.
+    """
+    chosen = plan(network, request, resizable=network.framework == "torch")  # Keras checks the shapes of its inputs
+    results = [_measure_seed(network, chosen, request, module, call, seed) for seed in range(chosen.seeds)]
     return joined(results, chosen)
 
 

@@ -24,7 +24,7 @@ FEWER_SEEDS = (3, 2)
 SIDES = (112, 64, 32)
 """Sides of the images that are tried where those that the network is given take too long."""
 GIB = 1 << 30
-WORK = 1.0e11
+WORK = 5.0e10
 """Multiplications for one network, over seeds and samples: some ten seconds on one core."""
 RATE = {"cpu": 5.0e9, "cuda": 1.0e12, "mps": 2.0e11}
 """Multiplications per second that even a slow device of its kind reaches; for saying no, not for planning."""
@@ -50,15 +50,15 @@ class Plan:
     assumptions: tuple[str, ...] = ()
 
 
-def plan(network: NetworkSpec, request: Request) -> Plan:
-    """The largest batch and number of seeds that the limits allow; if those are small, on smaller images.
+def plan(network: NetworkSpec, request: Request, resizable: bool = True) -> Plan:
+    """The largest batch and number of seeds that the limits allow; if need be, and if it may, on smaller images.
 
     Raises:
         NotMeasurable: even the least would take too long or too much memory.
     """
     rate = RATE[request.device]
     side, budget = image_side(network), min(WORK * rate / RATE["cpu"], request.time_limit * rate)
-    for smaller in (None, *SIDES):
+    for smaller in (None, *(SIDES if resizable else ())):
         if smaller is not None and (side is None or smaller >= side):
             continue
         candidate = network if smaller is None else resized(network, smaller)

@@ -17,7 +17,7 @@ from gradlint.claims import Claim
 from gradlint.evaluation.driver import Evaluation, Evaluator
 from gradlint.findings import Status
 from gradlint.network import Network
-from gradlint.probe import Probe, questions
+from gradlint.probe import Probe, ProbeSettings, questions
 from gradlint.propagation import Settings as Bounds
 from gradlint.sources import SourceError, SourceLoader
 from gradlint.subjects import NetworkSubject, Problem, TrainingSubject
@@ -28,7 +28,7 @@ EXAMPLES = [example for rule in own_rules() for example in examples(rule)]
 
 @pytest.fixture(scope="module")
 def probe() -> Iterator[Probe]:
-    with Probe() as running:
+    with Probe(ProbeSettings(seeds=3)) as running:
         yield running
 
 
