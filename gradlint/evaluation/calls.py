@@ -53,8 +53,11 @@ def evaluate_call(interpreter: Interpreter, syntax: cst.Call, scope: Scope) -> V
     function = interpreter.evaluate(func, scope)
     args: list[Value] = []
     kwargs: dict[str, Value] = {}
+    spread: Unknown | None = None
     for arg in syntax.args:
         value = interpreter.evaluate(arg.value, scope)
+        if arg.star and isinstance(value, Unknown):
+            spread = value
         if arg.keyword is not None:
             kwargs[arg.keyword.value] = value
         elif not arg.star:
@@ -67,10 +70,12 @@ def evaluate_call(interpreter: Interpreter, syntax: cst.Call, scope: Scope) -> V
             _spread(interpreter, value, kwargs)
     frame = interpreter.frames[-1]
     before, frame.syntax = frame.syntax, syntax
+    interpreter.spread = spread
     try:
         return call(interpreter, function, args, kwargs)
     finally:
         frame.syntax = before
+        interpreter.spread = None
 
 
 def _spread(interpreter: Interpreter, value: Value, kwargs: dict[str, Value]) -> None:
@@ -221,6 +226,7 @@ def bind_arguments(
     positional = [*params.posonly_params, *params.params]
     variables: dict[str, Value] = {}
     remaining = dict(kwargs)
+    spread, interpreter.spread = interpreter.spread, None
     for index, param in enumerate(positional):
         name = param.name.value
         if index < len(args):
@@ -232,7 +238,7 @@ def bind_arguments(
         elif name in function.defaults:
             variables[name] = function.defaults[name]
         else:
-            variables[name] = _missing_argument(interpreter, function, name, kwargs)
+            variables[name] = _missing_argument(interpreter, function, name, spread)
     if isinstance(params.star_arg, cst.Param):
         variables[params.star_arg.name.value] = tuple(args[len(positional) :])
     elif len(args) > len(positional):
@@ -244,7 +250,7 @@ def bind_arguments(
         elif name in function.defaults:
             variables[name] = function.defaults[name]
         else:
-            variables[name] = _missing_argument(interpreter, function, name, kwargs)
+            variables[name] = _missing_argument(interpreter, function, name, spread)
     if params.star_kwarg is not None:
         variables[params.star_kwarg.name.value] = remaining
     elif remaining:
@@ -252,7 +258,10 @@ def bind_arguments(
     return variables
 
 
-def _missing_argument(interpreter: Interpreter, function: Function, name: str, kwargs: dict[str, Value]) -> Value:
+def _missing_argument(interpreter: Interpreter, function: Function, name: str, spread: Unknown | None) -> Value:
+    """What a parameter gets that nothing is given for: perhaps something of `spread`, whose length is not known."""
+    if spread is not None:
+        return spread
     raise Raised("TypeError", f"{function.name}() missing required argument: '{name}'")
 
 

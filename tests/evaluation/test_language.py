@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from gradlint.evaluation.values import Unknown
+
 PROGRAMS = {
     "arithmetic": "result = (1 + 2 * 3 - 4 / 2, 7 // 2, 7 % 3, 2 ** 10, -5, ~5, 1 << 4, 6 & 3, 6 | 3, 6 ^ 3)",
     "comparison chains": "result = (1 < 2 < 3, 1 < 2 > 5, 'a' in 'abc', 3 not in [1, 2], None is None, [] is not None)",
@@ -388,3 +390,10 @@ def test_agrees_with_python(name: str, variables: Callable[[str], dict[str, Any]
     expected: dict[str, Any] = {"__name__": __name__}
     exec(compile(program, "program", "exec"), expected)
     assert variables(program)["result"] == expected["result"]
+
+
+def test_arguments_spread_from_something_unknown_may_be_any(variables: Callable[[str], dict[str, Any]]) -> None:
+    text = "def f(a, b, c=3):\n    return [a, b, c]\nfirst = f(*elsewhere)\nsecond = f(1, **elsewhere)\n"
+    found = variables(text)
+    assert [isinstance(value, Unknown) for value in found["first"]] == [True, True, False]
+    assert [isinstance(value, Unknown) for value in found["second"]] == [False, True, False]
