@@ -21,7 +21,12 @@ def dead_shares(network: Network, context: Context) -> dict[int, float]:
     the values have variance q - c around them.
     """
     shares: dict[int, float] = {}
+    varying: set[int] = set()
     for node in network.nodes:
+        if node.kind is Kind.INPUT or any(id(source) in varying for source in node.inputs):
+            varying.add(id(node))
+        elif node.kind is Kind.ACTIVATION:
+            continue  # a function of constants, such as a table of positions, varies over its entries instead
         if node.kind is not Kind.ACTIVATION or node.get("function") not in RECTIFIERS or node.get("negative_slope"):
             continue
         layer = _layer_before(node)
