@@ -19,10 +19,57 @@ SLOW = settings(max_examples=150, deadline=None, suppress_health_check=list(Heal
 numbers = st.sampled_from(["0", "1", "2", "3", "64", "128", "-1", "0.5", "1e-3", "None", "True", "n", "width", "10**9"])
 names = st.sampled_from(["x", "y", "self", "self.a", "self.b", "self.blocks", "n", "width", "h", "missing", "x.shape"])
 layers = st.sampled_from(
-    ["Linear", "Conv2d", "BatchNorm2d", "LayerNorm", "ReLU", "Sigmoid", "Tanh", "Softmax", "Dropout", "LSTM", "GRU", "Embedding", "Sequential", "ModuleList", "ModuleDict", "Flatten", "MultiheadAttention", "TransformerEncoderLayer", "MaxPool2d", "AdaptiveAvgPool2d", "Identity", "Nonsense"]
+    [
+        "Linear",
+        "Conv2d",
+        "BatchNorm2d",
+        "LayerNorm",
+        "ReLU",
+        "Sigmoid",
+        "Tanh",
+        "Softmax",
+        "Dropout",
+        "LSTM",
+        "GRU",
+        "Embedding",
+        "Sequential",
+        "ModuleList",
+        "ModuleDict",
+        "Flatten",
+        "MultiheadAttention",
+        "TransformerEncoderLayer",
+        "MaxPool2d",
+        "AdaptiveAvgPool2d",
+        "Identity",
+        "Nonsense",
+    ]
 )
 methods = st.sampled_from(
-    ["view", "reshape", "size", "mean", "sum", "permute", "transpose", "flatten", "chunk", "unsqueeze", "squeeze", "detach", "item", "backward", "split", "repeat", "softmax", "matmul", "expand", "contiguous", "float", "half", "nonsense"]
+    [
+        "view",
+        "reshape",
+        "size",
+        "mean",
+        "sum",
+        "permute",
+        "transpose",
+        "flatten",
+        "chunk",
+        "unsqueeze",
+        "squeeze",
+        "detach",
+        "item",
+        "backward",
+        "split",
+        "repeat",
+        "softmax",
+        "matmul",
+        "expand",
+        "contiguous",
+        "float",
+        "half",
+        "nonsense",
+    ]
 )
 
 
@@ -30,9 +77,13 @@ def expressions() -> st.SearchStrategy[str]:
     def extend(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         args = st.lists(inner, max_size=3).map(", ".join)
         return st.one_of(
-            st.tuples(inner, st.sampled_from(["+", "-", "*", "/", "//", "%", "**", "@", "&", "|", "==", "<", "in", "is", "and", "or"]), inner).map(
-                lambda t: f"({t[0]} {t[1]} {t[2]})"
-            ),
+            st.tuples(
+                inner,
+                st.sampled_from(
+                    ["+", "-", "*", "/", "//", "%", "**", "@", "&", "|", "==", "<", "in", "is", "and", "or"]
+                ),
+                inner,
+            ).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
             st.tuples(layers, args).map(lambda t: f"nn.{t[0]}({t[1]})"),
             st.tuples(layers, args).map(lambda t: f"layers.{t[0]}({t[1]})"),
             st.tuples(inner, methods, args).map(lambda t: f"{t[0]}.{t[1]}({t[2]})"),
