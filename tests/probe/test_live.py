@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -215,3 +216,34 @@ def test_the_twin_runs_none_of_the_user_s_code(network: Callable[..., Network], 
     with Probe(ProbeSettings(seeds=1, live=True)) as live:
         assert live.confirm(graph, CLAIM).status is Status.CONFIRMED
     assert marker.exists()
+
+
+KERAS = """
+import keras
+from keras import layers
+
+def build(depth=8):
+    return keras.Sequential(
+        [keras.Input((20,)), *[layers.Dense(64, activation="sigmoid") for _ in range(depth)], layers.Dense(10)]
+    )
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed")
+def test_a_keras_network_is_measured_on_its_torch_backend(probe: Probe, tmp_path: Path) -> None:
+    from gradlint.evaluation.driver import Evaluator
+    from gradlint.sources import SourceLoader
+
+    path = tmp_path / "model.py"
+    path.write_text(KERAS)
+    loader = SourceLoader()
+    source = loader.load(path)
+    assert source is not None
+    (graph,) = Evaluator(loader).evaluate(source, "build()").networks
+    with Probe(ProbeSettings(live=True, seeds=3)) as patient:  # importing Keras takes a while
+        real = patient.measure(graph)
+    with Probe(ProbeSettings(seeds=3)) as other:
+        twin = other.measure(graph)
+    assert len(real.layers) == len(twin.layers) == 9
+    assert real.log10_ratio() == pytest.approx(twin.log10_ratio(), abs=0.2)
