@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 class Regressor(nn.Module):
     def __init__(self, features=13, widths=(64, 32)):
         super().__init__()
-        self.layers = nn.ModuleList()
+        self.layers = []
         for width in widths:
             self.layers.append(nn.Linear(features, width))
             features = width
@@ -17,7 +17,7 @@ class Regressor(nn.Module):
     def forward(self, x):
         for layer in self.layers:
             x = torch.relu(layer(x))
-        return torch.relu(self.head(x)).squeeze(1)
+        return self.head(x).squeeze(1)
 
 
 def train(model, loader, epochs=100):
