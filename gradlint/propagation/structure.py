@@ -77,7 +77,9 @@ class Structure:
     def _only_feeds_layers(self, node: Node) -> bool:
         users = self.users_of(node)
         return bool(users) and all(
-            (user.kind in MATRICES and user.weighted) or (user.kind in PASSING and self._only_feeds_layers(user))
+            # Attention weights may be mixed by a layer before they are used (talking heads).
+            (user.kind in MATRICES and user.weighted and not self.is_gate(user))
+            or (user.kind in PASSING and self._only_feeds_layers(user))
             for user in users
         )
 
