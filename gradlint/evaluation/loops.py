@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
@@ -58,22 +59,40 @@ def _objects(items: list[Any]) -> bool:
     return len(items) <= _MOST_OBJECTS and any(isinstance(inner, Instance) for item in items for inner in walk(item, 1))
 
 
+@dataclass(frozen=True, slots=True)
+class _Items:
+    """What a loop runs over. `uncertain` is true where they may be any number of others.
+
+    `times` is how often the loop runs, None where that is not known: of what loads data, one batch stands for all.
+    """
+
+    values: list[Any]
+    uncertain: bool
+    times: int | None
+
+
+def _items(interpreter: Interpreter, iterable: Any) -> _Items:
+    uncertain = is_uncertain(iterable)
+    values = interpreter.iterate(iterable)
+    one_for_all = len(values) == 1 and not isinstance(iterable, range)
+    return _Items(values, uncertain, None if one_for_all or uncertain else len(values))
+
+
 def run_for(interpreter: Interpreter, syntax: cst.For, scope: Scope) -> Any:
     """Run a `for` statement."""
     iterable = interpreter.evaluate(syntax.iter, scope)
-    uncertain = is_uncertain(iterable)
-    items = interpreter.iterate(iterable)
+    items = _items(interpreter, iterable)
     if walks_layers(syntax):
-        return watched_loop(interpreter, syntax, items, lambda: _run_over(interpreter, syntax, scope, items, uncertain))
-    return _run_over(interpreter, syntax, scope, items, uncertain)
+        return watched_loop(interpreter, syntax, items.values, lambda: _run_over(interpreter, syntax, scope, items))
+    return _run_over(interpreter, syntax, scope, items)
 
 
-def _run_over(interpreter: Interpreter, syntax: cst.For, scope: Scope, items: list[Any], uncertain: bool) -> Any:
+def _run_over(interpreter: Interpreter, syntax: cst.For, scope: Scope, items: _Items) -> Any:
     marked = _Marked(interpreter, syntax, scope)
-    interpreter.uncertain += uncertain
+    interpreter.uncertain += items.uncertain
     completed = True
     try:
-        for count, item in enumerate(items):
+        for count, item in enumerate(items.values):
             interpreter.budget.step()
             if count >= interpreter.budget.limits.iterations:
                 interpreter.cut_short(f"a loop of more than {count} iterations")
@@ -84,19 +103,19 @@ def _run_over(interpreter: Interpreter, syntax: cst.For, scope: Scope, items: li
                 completed = False
                 break
             if signal is not None and signal is not CONTINUE:
-                if uncertain:
+                if items.uncertain:
                     interpreter.frame.possible_returns.append(signal.value)
                     break
                 return signal
             if interpreter.frame.possible_break:
                 interpreter.frame.possible_break = False
-            if marked.trains() and not _objects(items):
-                if uncertain or len(items) > 1:
+            if marked.trains() and not _objects(items.values):
+                if items.times != 1:
                     marked.look_ahead(lambda: interpreter.block(syntax.body, scope))
                 break
     finally:
-        interpreter.uncertain -= uncertain
-        marked.close(None if uncertain else len(items))
+        interpreter.uncertain -= items.uncertain
+        marked.close(items.times)
     if completed and syntax.orelse is not None:
         return interpreter.block(syntax.orelse.body, scope)
     return None

@@ -73,9 +73,8 @@ def _to(ctx: Context, input: Value, *args: Value, **kwargs: Value) -> Value:
 
 
 def moved(ctx: Context, x: Tensor, *devices: Value) -> Tensor:
-    """A tensor on another device: for a parameter that is a copy, which no module registers."""
-    stays = not devices or any(isinstance(device, str) and device.startswith("cpu") for device in devices)
-    if stays or x.node.kind is not Kind.PARAMETER or x.partial:
+    """A tensor on a device that may be another one: for a parameter that is a copy, which no module registers."""
+    if all(device is None for device in devices) or x.node.kind is not Kind.PARAMETER or x.partial:
         return x
     return reshaped(ctx, x, x.shape, "identity")
 
