@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gradlint.evaluation import attributes, operators
 from gradlint.evaluation.classes import python_class
 from gradlint.evaluation.errors import Raised
-from gradlint.evaluation.iteration import AssumedRange, is_uncertain, length, truth
+from gradlint.evaluation.iteration import AssumedRange, is_uncertain, length, stands_for_many, truth
 from gradlint.evaluation.values import (
     MISSING,
     Assumed,
@@ -355,7 +355,10 @@ def _enumerate(context: Context, iterable: Value, start: Value = 0) -> Value:
         return iterable
     if is_uncertain(iterable):
         return context.unknown("enumerate() of something unknown")
-    return iter(list(enumerate(context.iterate(iterable), start if isinstance(start, int) else 0)))
+    items = context.iterate(iterable)
+    if len(items) == 1 and stands_for_many(iterable):
+        return iter([(context.unknown("which of many batches this is"), items[0])])
+    return iter(list(enumerate(items, start if isinstance(start, int) else 0)))
 
 
 def _reversed(context: Context, value: Value) -> Value:

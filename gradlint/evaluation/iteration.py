@@ -20,6 +20,8 @@ from gradlint.evaluation.values import (
     Value,
 )
 
+from gradlint.frameworks.modules import is_layer
+
 if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
 
@@ -109,6 +111,11 @@ def is_uncertain(value: Value) -> bool:
     if isinstance(value, Instance):
         return value.payload is None and value.cls.find("__iter__") is MISSING and value.cls.find("__len__") is MISSING
     return isinstance(value, (Unknown, Symbol, AssumedRange))
+
+
+def stands_for_many(value: Value) -> bool:
+    """Whether the only item of `value` stands for all that there would be: a batch of what loads data."""
+    return isinstance(value, Instance) and value.payload is None and value.cls.syntax is None and not is_layer(value)
 
 
 def length(interpreter: Interpreter, value: Value) -> Value:

@@ -14,7 +14,7 @@ from gradlint.evaluation.initializers import walks_layers, watched_loop
 from gradlint.evaluation.iteration import is_uncertain
 from gradlint.evaluation.scopes import Scope
 from gradlint.evaluation.targets import bind
-from gradlint.evaluation.values import Instance, walk
+from gradlint.evaluation.values import Instance, Unknown, walk
 from gradlint.frameworks.modules import all_parameters
 from gradlint.network import Event, EventKind, Origin
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
 
 _MOST_OBJECTS = 8
+_GRADIENTS = frozenset({"backward", "apply_gradients", "train_on_batch", "zero_grad"})
 _TRAINING = frozenset({EventKind.BACKWARD, EventKind.STEP, EventKind.FIT})
 
 
@@ -71,17 +72,31 @@ class _Items:
     times: int | None
 
 
-def _items(interpreter: Interpreter, iterable: Any) -> _Items:
+def _items(interpreter: Interpreter, iterable: Any, syntax: cst.For) -> _Items:
     uncertain = is_uncertain(iterable)
     values = interpreter.iterate(iterable)
+    if isinstance(iterable, range) and len(values) > _MOST_OBJECTS and _optimizes(syntax):
+        return _Items([Unknown("which of many iterations this is", interpreter.origin())], False, len(values))
     one_for_all = len(values) == 1 and not isinstance(iterable, range)
     return _Items(values, uncertain, None if one_for_all or uncertain else len(values))
+
+
+def _optimizes(syntax: cst.For) -> bool:
+    """Whether the body of a loop computes gradients itself: it runs once, and that has to stand for all times."""
+    stack: list[cst.CSTNode] = [syntax.body]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, cst.Attribute) and node.attr.value in _GRADIENTS:
+            return True
+        if not isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+            stack.extend(node.children)
+    return False
 
 
 def run_for(interpreter: Interpreter, syntax: cst.For, scope: Scope) -> Any:
     """Run a `for` statement."""
     iterable = interpreter.evaluate(syntax.iter, scope)
-    items = _items(interpreter, iterable)
+    items = _items(interpreter, iterable, syntax)
     if walks_layers(syntax):
         return watched_loop(interpreter, syntax, items.values, lambda: _run_over(interpreter, syntax, scope, items))
     return _run_over(interpreter, syntax, scope, items)
