@@ -122,7 +122,7 @@ def common_origin(origins: Iterable[Origin | None]) -> Origin | None:
 
 def first_layer(profile: Profile) -> Node:
     """The layer that the ratio speaks of: the first one that the loss reaches."""
-    return next((layer.node for layer in profile.layers if layer.log10_gradient is not None), profile.layers[0].node)
+    return profile.first or profile.layers[0].node
 
 
 def doubtful(subject: NetworkSubject) -> bool:
@@ -159,11 +159,19 @@ def _under_optimizer(subject: NetworkSubject) -> tuple[Severity | None, str]:
         return None, ""
     name, ratio = optimizers[0].name, subject.profile.log10_gradient_ratio
     assert ratio is not None
-    if (subject.profile.collapse or 0.0) >= _COLLAPSED:
+    if _collapsed(subject.profile):
         return None, f"; {name} does not make up for that, since every input gives nearly the same output"
     if ratio <= math.log10(max(_epsilon(optimizer) for optimizer in optimizers)):
         return None, f"; {name} does not make up for that, since its epsilon is larger"
     return Severity.WARNING, f"; {name} rescales it, which slows training down rather than stops it"
+
+
+def _collapsed(profile: Profile) -> bool:
+    """Whether the last hidden layer gives nearly the same for every input; the last layer has a bias of its own."""
+    last = profile.layers[-2] if len(profile.layers) > 1 else profile.layers[-1]
+    if not last.signal or last.covariance is None:
+        return True
+    return last.covariance / last.signal >= _COLLAPSED
 
 
 def _epsilon(optimizer: Optimizer) -> float:

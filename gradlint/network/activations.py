@@ -16,6 +16,7 @@ OTHER = frozenset(
         "soft_shrink",
         "hard_shrink",
         "sparse_plus",
+        "sparse_sigmoid",
         "exp",
         "expm1",
         "log",

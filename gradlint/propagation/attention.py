@@ -132,8 +132,7 @@ class _Scores:
         heads = max(int(node.get("heads", 1) or 1), 1)
         shape = node.inputs[0].shape
         width = axis_size(shape, -1)
-        if shape is not None and len(shape) == 3:
-            width = max(width // heads, 1)
+        width = max(width // heads, 1)
         scale = node.get("scale")
         self.gain = (float(scale) ** 2 if isinstance(scale, (int, float)) else 1.0 / width) * width
         self.count = float(axis_size(node.inputs[1].shape, -2))

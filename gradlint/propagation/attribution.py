@@ -190,7 +190,7 @@ def _initializer(case: _Case) -> Attribution | None:
     sign = 1.0 if case.profile.verdict == EXPLODING else -1.0
     sums = {who: sum(max(sign * value, 0.0) for _, value in found) for who, found in case.deviations.items()}
     who = max(sums, key=lambda key: sums[key], default=None)
-    if who is None or not 0.0 < sums[who] < math.inf or not case.mended_by_initializer:
+    if who is None or not _SHARE * abs(case.total) <= sums[who] < math.inf or not case.mended_by_initializer:
         return None
     off = [(node, value) for node, value in case.deviations[who] if sign * value > math.log10(_FACTOR)]
     nodes = tuple(node for node, _ in off)

@@ -6,19 +6,17 @@ import math
 from collections.abc import Callable, Mapping
 
 from gradlint.network import Kind, Node
-from gradlint.propagation import attention, matmul, normalization, pooling, recurrent
+from gradlint.propagation import attention, combining, matmul, normalization, pooling, recurrent, reshaping
 from gradlint.propagation.context import Context, NotModelled, Weights, describe
 from gradlint.propagation.dead import RECTIFIERS
 from gradlint.propagation.finite_width import after_function, after_weights
 from gradlint.propagation.forward import correlation, dropout_rate, fan_in
 from gradlint.propagation.functions import Key, key_of
-from gradlint.propagation.geometry import axis_size, broadcast, entries, taps
+from gradlint.propagation.geometry import axis_size, entries, taps
 from gradlint.propagation.moments import Moments, moments
-from gradlint.propagation.quadrature import cumulative
-from gradlint.propagation.signal import Gradient, Signal
+from gradlint.propagation.signal import NONE, Gradient, strength
 
 Rule = Callable[[Node, Gradient, Context], list[Gradient]]
-NONE = Gradient(-math.inf)
 
 
 def linear(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
@@ -67,11 +65,6 @@ def along_signal(node: Node, gradient: Gradient, moved: Gradient, factor: float,
     work = gradient.work * min(factor * before.square / after.square, 1.0)
     total = max(factor - random, 0.0) + work * work / norm
     return moved._replace(log=moved.log + math.log(total / factor), work=work / math.sqrt(total))
-
-
-def strength(node: Node, signal: Signal) -> float:
-    """Squared L2 norm of the signal of one sample."""
-    return entries(node) / max((node.shape or (1,))[0], 1) * signal.square
 
 
 def _units_out(node: Node) -> float:
@@ -153,130 +146,6 @@ def dropout(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
     ]
 
 
-def _gathered(node: Node, operand: Node, gradient: Gradient, channel: int, own: tuple[float, float]) -> float:
-    """Growth of the squared norm when the gradients of a broadcast operand's copies are added up.
-
-    `own` are the correlations of what multiplies the gradient, along the units and along the rest.
-    """
-    units, others = broadcast(operand.shape, node.shape, channel)
-    factor = 1.0
-    if units > 1:
-        factor *= 1.0 + (units - 1.0) * max(gradient.units * own[0], 0.0)
-    if others > 1:
-        factor *= 1.0 + (others - 1.0) * max(gradient.positions * own[1], 0.0)
-    return factor
-
-
-def add(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
-    """Every summand has the gradient of the sum."""
-    coefficients = node.get("coefficients") or (1.0,) * len(node.inputs)
-    channel = context.signal(node).channel
-    total = context.signal(node)
-    totals: dict[int, float] = {}
-    for operand, a in zip(node.inputs, coefficients, strict=True):
-        totals[id(operand)] = totals.get(id(operand), 0.0) + a
-    results: list[Gradient] = []
-    for operand in node.inputs:
-        a = totals.pop(id(operand), 0.0)
-        if not a:
-            results.append(NONE)
-            continue
-        factor = a * a * _gathered(node, operand, gradient, channel, (1.0, 1.0))
-        part = context.signal(operand)
-        share = a * (a * part.square + part.mean * (total.mean - a * part.mean)) / total.square if total.square else 0.0
-        luck = _luck(operand, node, gradient.rectified, context) if gradient.rectified else 1.0
-        results.append(gradient.times(factor)._replace(work=gradient.work * share / math.sqrt(factor), luck=luck))
-    return results
-
-
-def _luck(operand: Node, node: Node, passed: float, context: Context) -> float:
-    """How much likelier a unit is to be active before a skip connection, given that it is active behind it.
-
-    A rectified stream is a random walk held back at zero: units far from zero stay active over many blocks.
-    A unit at zero gets away with the probability that what is added is positive.
-    """
-    if operand.kind is not Kind.ACTIVATION or operand.get("function") not in RECTIFIERS:
-        return 1.0
-    before, stream, total = (context.signal(n) for n in (operand.inputs[0], operand, node))
-    key = key_of(operand)
-    if key is None:
-        return 1.0
-    active = moments(key, before.mean, before.variance).skewed(before.skew).chi
-    added = max(total.variance - stream.variance, 0.0)
-    if active <= 0.0 or added <= 0.0:
-        return 1.0
-    escaping = cumulative((total.mean - stream.mean) / math.sqrt(added))
-    return max((1.0 - (1.0 - active) * escaping / passed) / active, 1.0)
-
-
-def multiply(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
-    """Every factor has the gradient times the product of the others."""
-    constant = node.get("constant")
-    k = float(constant) ** 2 if isinstance(constant, (int, float)) else 1.0
-    channel = context.signal(node).channel
-    results = []
-    for i, operand in enumerate(node.inputs):
-        square, units, others = k, 1.0, 1.0
-        for j, other in enumerate(node.inputs):
-            if i != j:
-                signal = context.signal(other)
-                square *= signal.square
-                if signal.square > 0.0:
-                    wide, long = broadcast(other.shape, node.shape, channel)
-                    units *= 1.0 if wide > 1 else signal.units / signal.square
-                    others *= 1.0 if long > 1 else signal.positions / signal.square
-        factor = square * _gathered(node, operand, gradient, channel, (units, others))
-        results.append(
-            gradient.times(factor)._replace(positions=gradient.positions * others, units=gradient.units * units)
-        )
-    return results
-
-
-def concatenate(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
-    """Each part has its share of the gradient."""
-    total = float(sum(entries(n) for n in node.inputs)) or 1.0
-    shares = [entries(n) / total for n in node.inputs]
-    mixed = context.signal(node).mixed
-    if not gradient.shares or len(gradient.shares) != len(mixed):
-        return [
-            _part(gradient, share, node, operand, context) for share, operand in zip(shares, node.inputs, strict=True)
-        ]
-    results, start = [], 0
-    for operand in node.inputs:
-        width = len(context.signal(operand).mixed) or 1
-        part = gradient.shares[start : start + width]
-        start += width
-        share = sum(part)
-        inner = tuple([p / share for p in part]) if width > 1 and share > 0.0 else ()
-        results.append(_part(gradient, share, node, operand, context)._replace(shares=inner))
-    return results
-
-
-def _part(gradient: Gradient, share: float, node: Node, operand: Node, context: Context) -> Gradient:
-    whole = strength(node, context.signal(node))
-    own = strength(operand, context.signal(operand)) / whole if whole > 0.0 else 0.0
-    part = gradient.times(share)
-    return part._replace(work=part.work * own, selected=gradient.selected)
-
-
-def reshape(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
-    """Entries go back to where they came from; copies are added up, padding is cut off."""
-    source, operation = node.inputs[0], node.get("operation", "view")
-    first = gradient
-    if source.shape is not None and node.shape is not None:
-        old, new = entries(source), entries(node)
-        if operation == "pad" and new:
-            first = gradient.times(min(old / new, 1.0))
-        elif operation == "expand":
-            first = gradient.times(_gathered(node, source, gradient, context.signal(node).channel, (1.0, 1.0)))
-        elif operation == "interpolate" and new > old:
-            copies = new / max(old, 1)
-            first = gradient.times(1.0 + (copies - 1.0) * max(gradient.positions, 0.0))
-        elif operation == "view" and context.signal(node).channel != context.signal(source).channel:
-            first = gradient._replace(selected=None, shares=())
-    return [first] + [NONE] * (len(node.inputs) - 1)
-
-
 def same(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
     """The first input has the gradient of the output."""
     return [gradient] + [NONE] * (len(node.inputs) - 1)
@@ -300,10 +169,10 @@ RULES: Mapping[Kind, Rule] = {
     Kind.NORMALIZATION: normalized,
     Kind.POOLING: pooled,
     Kind.DROPOUT: dropout,
-    Kind.RESHAPE: reshape,
-    Kind.ADD: add,
-    Kind.CONCATENATE: concatenate,
-    Kind.MULTIPLY: multiply,
+    Kind.RESHAPE: reshaping.backward,
+    Kind.ADD: combining.add_back,
+    Kind.CONCATENATE: combining.concatenate_back,
+    Kind.MULTIPLY: combining.multiply_back,
     Kind.MATMUL: matmul.backward,
     Kind.STOP: nothing,
     Kind.LOSS: same,

@@ -66,46 +66,64 @@ class Context:
         """The signal of a node that was visited before."""
         return self.signals[id(node)]
 
-    def weights(self, node: Node, fan_in: float, role: str = "weight") -> Weights:
+    def weights(self, node: Node, fan_in: float) -> Weights:
         """How the weights of a layer are drawn.
 
         Raises:
             NotModelled: when that is not known.
         """
-        parameter = node.parameters.get(role)
+        parameter = node.parameters.get("weight")
         if parameter is None:
-            raise NotModelled(f"the weights of {describe(node)} are not known")
+            return self._computed(node)
         distribution = parameter.distribution
         if not distribution.known:
             raise NotModelled(f"the initial distribution of {describe(node)} is not known")
         if id(node) in self.standing_in and is_zero(distribution):
             return Weights(0.0, 1.0 / max(fan_in, 1.0), "normal", 1.0)
-        return Weights(
-            distribution.mean,
-            distribution.variance,
-            distribution.family,
-            distribution.gain,
-            KURTOSIS.get(distribution.family, 3.0),
-        )
+        mean, square = statistics(parameter)
+        kurtosis = KURTOSIS.get(distribution.family, 3.0)
+        return Weights(mean, max(square - mean * mean, 0.0), distribution.family, distribution.gain, kurtosis)
+
+    def _computed(self, node: Node) -> Weights:
+        """Weights that are the second input of a layer."""
+        if len(node.inputs) < 2:
+            raise NotModelled(f"the weights of {describe(node)} are not known")
+        kernel = self.signals[id(node.inputs[1])]
+        return Weights(kernel.mean, kernel.variance, "normal", 1.0)
 
 
 def is_zero(distribution: Distribution) -> bool:
     """Whether a parameter is zero everywhere."""
-    return distribution.mean == 0.0 and distribution.std == 0.0
+    return distribution.mean == 0.0 and distribution.std == 0.0 and not distribution.parts
+
+
+def statistics(parameter: Parameter) -> tuple[float, float]:
+    """(mean, mean square) over all entries, those that were overwritten later included."""
+    distribution = parameter.distribution
+    mean, square = distribution.mean, distribution.mean_square
+    for window, part in distribution.parts:
+        if window is None or parameter.shape is None or not part.known:
+            continue
+        axis, start, stop = window
+        size = parameter.shape[axis] if -len(parameter.shape) <= axis < len(parameter.shape) else 0
+        share = min(max((stop - start) / size, 0.0), 1.0) if size else 0.0
+        mean += share * (part.mean - mean)
+        square += share * (part.mean_square - square)
+    return mean, square
 
 
 def bias_of(parameter: Parameter | None) -> tuple[float, float]:
     """(mean, mean square) of the entries of a bias; nothing where there is none or it is not known."""
     if parameter is None or not parameter.distribution.known:
         return 0.0, 0.0
-    return parameter.distribution.mean, parameter.distribution.mean_square
+    return statistics(parameter)
 
 
 def scale_of(parameter: Parameter | None) -> tuple[float, float]:
     """(mean, mean square) of a multiplicative parameter; one where there is none or it is not known."""
     if parameter is None or not parameter.distribution.known:
         return 1.0, 1.0
-    return parameter.distribution.mean, parameter.distribution.mean_square
+    return statistics(parameter)
 
 
 def describe(node: Node) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
-from gradlint.network import Kind, Node
-from gradlint.propagation import attention, matmul, normalization, pooling, recurrent
-from gradlint.propagation.context import Context, NotModelled, Weights, bias_of, describe
+from gradlint.network import Distribution, Kind, Node
+from gradlint.propagation import attention, combining, matmul, normalization, pooling, recurrent, reshaping
+from gradlint.propagation.context import Context, NotModelled, Weights, bias_of, describe, statistics
 from gradlint.propagation.functions import Key, key_of
-from gradlint.propagation.geometry import axis_size, broadcast, entries, normalized, taps, taps_together
+from gradlint.propagation.geometry import axis_size, normalized, taps, taps_together
 from gradlint.propagation.moments import Moments, moments
 from gradlint.propagation.signal import Latent, Signal
 
@@ -52,7 +51,7 @@ def parameter(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     value = node.parameters.get("value")
     if value is None or not value.distribution.known:
         raise NotModelled(f"the initial distribution of {describe(node)} is not known")
-    mean, square = value.distribution.mean, value.distribution.mean_square
+    mean, square = statistics(value)
     common = mean * mean
     rank = len(node.shape) if node.shape is not None else 2
     return Signal(mean, square, square, common, common, common, rank - 1)
@@ -65,6 +64,10 @@ def constant(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     if isinstance(value, (int, float)):
         square = float(value) ** 2
         return Signal(float(value), square, square, square, square, square, rank - 1)
+    drawn = node.get("distribution")
+    if isinstance(drawn, Distribution) and drawn.known:
+        common = drawn.mean * drawn.mean
+        return Signal(drawn.mean, drawn.mean_square, drawn.mean_square, common, common, common, rank - 1)
     return Signal(0.0, 1.0, 1.0, 0.0, 0.0, 0.0, rank - 1)
 
 
@@ -213,8 +216,6 @@ _PIXEL_SCALE = 0.02
 IDENTITY: Key = ("linear", ())
 # Of the 1 / width by which the covariances of pairs differ, the part that batch normalization feels: measured.
 _LOST = 0.4
-# Parts of a concatenation that are kept apart.
-_MOST_PARTS = 256
 
 
 def _pair(result: Moments, signal: Signal, covariance: float, variance: float) -> float:
@@ -253,200 +254,6 @@ def dropout_rate(node: Node) -> float:
     return min(float(rate), 0.999) if isinstance(rate, (int, float)) and rate > 0 else 0.0
 
 
-def add(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
-    """A weighted sum of tensors; different tensors share no more than their means."""
-    coefficients = node.get("coefficients") or (1.0,) * len(inputs)
-    shift = float(node.get("constant", 0.0) or 0.0)
-    channel = _leading(node, inputs)
-    parts = [_spread_out(node, n, s, channel) for n, s in zip(node.inputs, inputs, strict=True)]
-    if len({id(n) for n in node.inputs}) < len(node.inputs):
-        parts, coefficients = _repeated(node, parts, coefficients)
-    mean = square = samples = positions = apart = units = skew = 0.0
-    for part, a in zip(parts, coefficients, strict=True):
-        cross = 2.0 * a * part.mean * mean
-        f = a * a
-        square += f * part.square + cross
-        samples += f * part.samples + cross
-        positions += f * part.positions + cross
-        apart += f * part.apart + cross
-        units += f * part.units + cross
-        skew += f * a * part.skew
-        mean += a * part.mean
-    extra = shift * (2.0 * mean + shift)
-    return Signal(
-        mean + shift,
-        square + extra,
-        samples + extra,
-        positions + extra,
-        apart + extra,
-        units + extra,
-        channel,
-        skew=skew,
-    )
-
-
-def _repeated(
-    node: Node, parts: Sequence[Signal], coefficients: Sequence[float]
-) -> tuple[list[Signal], tuple[float, ...]]:
-    """The operands with those that are one and the same tensor put together."""
-    totals: dict[int, float] = {}
-    kept: dict[int, Signal] = {}
-    for operand, part, a in zip(node.inputs, parts, coefficients, strict=True):
-        totals[id(operand)] = totals.get(id(operand), 0.0) + a
-        kept[id(operand)] = part
-    return list(kept.values()), tuple(totals.values())
-
-
-def _leading(node: Node, inputs: Sequence[Signal]) -> int:
-    """The channel axis of a combination: that of its largest operand."""
-    if len(inputs) == 1:
-        return inputs[0].channel
-    sizes = [entries(n) if n.kind not in (Kind.PARAMETER, Kind.CONSTANT) else 0 for n in node.inputs]
-    return inputs[sizes.index(max(sizes))].channel
-
-
-def _spread_out(node: Node, operand: Node, signal: Signal, channel: int) -> Signal:
-    """An operand as it is after broadcasting: repeated entries are equal."""
-    units, others = broadcast(operand.shape, node.shape, channel)
-    if units > 1:
-        signal = signal._replace(units=signal.square)
-    if others > 1:
-        signal = signal._replace(positions=signal.square, apart=signal.samples)
-    return signal
-
-
-def multiply(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
-    """A product of independent tensors, broadcast to one shape."""
-    factor = float(node.get("constant", 1.0) if node.get("constant") is not None else 1.0)
-    channel = _leading(node, inputs)
-    mean = square = samples = positions = apart = units = 1.0
-    for operand, signal in zip(node.inputs, inputs, strict=True):
-        part = _spread_out(node, operand, signal, channel)
-        mean *= part.mean
-        square *= part.square
-        samples *= part.samples
-        positions *= part.positions
-        apart *= part.apart
-        units *= part.units
-    result = Signal(mean, square, samples, positions, apart, units, channel)
-    return result.scaled(factor) if factor != 1.0 else result
-
-
-def concatenate(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
-    """Averages over the parts, each by its share of the entries."""
-    sizes = [float(entries(n)) for n in node.inputs]
-    total = sum(sizes) or 1.0
-    shares = [size / total for size in sizes]
-    channel = _leading(node, inputs)
-    rank = len(node.shape) if node.shape is not None else 2
-    if node.get("stacked"):
-        axis = normalized(node.get("axis", 0), rank)
-        channel = channel + 1 if axis <= channel else channel
-    else:
-        axis = normalized(node.get("axis", 1), rank)
-
-    def average(values: list[float]) -> float:
-        return sum(share * value for share, value in zip(shares, values, strict=True))
-
-    mean = average([s.mean for s in inputs])
-    square = average([s.square for s in inputs])
-    samples = average([s.samples for s in inputs])
-    within = [s.units if axis == channel else s.positions for s in inputs]
-    blended = mean * mean + sum(
-        share * share * (cov - s.mean * s.mean) for share, cov, s in zip(shares, within, inputs, strict=True)
-    )
-    if axis == channel:
-        positions, apart = average([s.positions for s in inputs]), average([s.apart for s in inputs])
-        parts = tuple(
-            (share * inner, part)
-            for (share, s) in zip(shares, inputs, strict=True)
-            for (inner, part) in (s.mixed or ((1.0, s._replace(latent=None)),))
-        )
-        mixed = parts if len(parts) < _MOST_PARTS else ()
-        return Signal(mean, square, samples, positions, apart, blended, channel, _common_latent(shares, inputs), mixed)
-    units = average([s.units for s in inputs])
-    return Signal(mean, square, samples, blended, min(average([s.apart for s in inputs]), blended), units, channel)
-
-
-def _common_latent(shares: Sequence[float], inputs: Sequence[Signal]) -> Latent | None:
-    """What is before the activation, where all parts come from the same one."""
-    latents = [s.latent for s in inputs]
-    first = latents[0]
-    if first is None or any(other is None or other.key != first.key for other in latents):
-        return None
-    pairs = [(share, other) for share, other in zip(shares, latents, strict=True) if other is not None]
-    return Latent(
-        first.key,
-        sum(share * other.mean for share, other in pairs),
-        sum(share * other.square for share, other in pairs),
-        sum(share * other.positions for share, other in pairs),
-    )
-
-
-def reshape(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
-    """Entries are moved, not changed; padding adds zeros."""
-    signal = inputs[0]
-    old, new = node.inputs[0].shape, node.shape
-    if old is None or new is None:
-        return signal
-    operation = node.get("operation", "view")
-    channel = moved_channel(node, signal.channel)
-    if operation == "pad":
-        share = math.prod(old) / max(math.prod(new), 1)
-        return Signal(
-            signal.mean * share,
-            signal.square * share,
-            signal.samples * share,
-            signal.positions * share * share,
-            signal.apart * share * share,
-            signal.units * share,
-            channel,
-        )
-    if operation == "expand":
-        units, others = broadcast(old, new, channel)
-        if units > 1:
-            signal = signal._replace(units=signal.square)
-        if others > 1:
-            signal = signal._replace(positions=signal.square, apart=signal.samples)
-    if channel == signal.channel and operation not in ("view", "slice", "split"):
-        return signal
-    return signal._replace(
-        channel=channel, mixed=signal.mixed if axis_size(old, signal.channel) == axis_size(new, channel) else ()
-    )
-
-
-def moved_channel(node: Node, channel: int) -> int:
-    """Where the axis of the units is after a reshape; the last one where that cannot be told."""
-    old, new = node.inputs[0].shape, node.shape
-    if old is None or new is None:
-        return channel
-    operation = node.get("operation", "view")
-    if operation == "transpose":
-        order = permutation(node, len(old))
-        return order.index(channel) if channel in order else len(new) - 1
-    if operation == "view" and old != new:
-        if channel == len(old) - 1:
-            return len(new) - 1
-        # A leading run of equal axes stays where it is; what is behind it is folded together.
-        if channel < len(new) and old[: channel + 1] == new[: channel + 1]:
-            return channel
-        return min(channel, len(new) - 1)
-    return min(channel, len(new) - 1)
-
-
-def permutation(node: Node, rank: int) -> tuple[int, ...]:
-    """The order of axes that a transpose makes; two axes mean that they change places."""
-    axes = node.get("axes")
-    if axes is None:
-        return (*range(rank - 2), rank - 1, rank - 2) if rank >= 2 else tuple(range(rank))
-    axes = tuple(normalized(int(axis), rank) for axis in axes)
-    if len(axes) == 2:
-        order = list(range(rank))
-        order[axes[0]], order[axes[1]] = axes[1], axes[0]
-        return tuple(order)
-    return axes
-
-
 def passed(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     """Nothing happens to the signal."""
     return inputs[0]
@@ -471,10 +278,10 @@ RULES: Mapping[Kind, Rule] = {
     Kind.NORMALIZATION: normalization.forward,
     Kind.POOLING: pooling.forward,
     Kind.DROPOUT: dropout,
-    Kind.RESHAPE: reshape,
-    Kind.ADD: add,
-    Kind.CONCATENATE: concatenate,
-    Kind.MULTIPLY: multiply,
+    Kind.RESHAPE: reshaping.forward,
+    Kind.ADD: combining.add,
+    Kind.CONCATENATE: combining.concatenate,
+    Kind.MULTIPLY: combining.multiply,
     Kind.MATMUL: matmul.forward,
     Kind.STOP: passed,
     Kind.LOSS: passed,

@@ -12,7 +12,7 @@ from gradlint.propagation.composites import composites
 from gradlint.propagation.context import Context, NotModelled, describe
 from gradlint.propagation.geometry import axis_size, entries
 from gradlint.propagation.precision import Precision
-from gradlint.propagation.signal import Gradient, Signal, ln, merge
+from gradlint.propagation.signal import Gradient, Signal, ln, merge, strength
 from gradlint.propagation.zeros import zeros_of
 
 
@@ -68,8 +68,15 @@ def connected(network: Network, outputs: Sequence[Node]) -> frozenset[int]:
     found = {id(node) for node in outputs}
     for node in reversed(network.nodes):
         if id(node) in found and node.kind is not Kind.STOP and (evaluated or node.gradients_off is None):
-            found.update(id(operand) for operand in node.inputs)
+            found.update(id(operand) for operand in _carrying(node))
     return frozenset(found)
+
+
+def _carrying(node: Node) -> tuple[Node, ...]:
+    """The inputs that a gradient goes on to: not indices, masks and targets."""
+    if node.kind is Kind.LOSS or (node.kind is Kind.RESHAPE and node.get("operation") != "where"):
+        return node.inputs[:1]
+    return () if node.kind is Kind.EMBEDDING else node.inputs
 
 
 def _leading(nodes: Iterable[Node]) -> frozenset[int]:
@@ -151,7 +158,7 @@ def _parts(node: Node, gradient: Gradient, context: Context) -> Iterable[tuple[N
 
 
 def _merged(first: Gradient, second: Gradient, node: Node, context: Context) -> Gradient:
-    return merge(first, second, backward.strength(node, context.signal(node)))
+    return merge(first, second, strength(node, context.signal(node)))
 
 
 def _seed(node: Node, context: Context) -> Gradient:

@@ -51,7 +51,8 @@ class Profile:
     last weighted layer: 1 means that every input gives the same output. `horizons` are the gradient horizons
     of the recurrent layers. `verdict` is "healthy", "vanishing", "exploding" (out of bounds as a whole and
     for each place in space or time), "dead" or "unknown"; `reason` says why in the last case, and names the
-    layer in the one before. `assumptions` are sentences on what had to be assumed.
+    layer in the one before. `assumptions` are sentences on what had to be assumed; `first` and
+    `last` are the layers that are compared.
     """
 
     layers: tuple[LayerProfile, ...]
@@ -63,6 +64,8 @@ class Profile:
     horizons: tuple[Horizon, ...] = ()
     reason: str = ""
     assumptions: tuple[str, ...] = ()
+    first: Node | None = None
+    last: Node | None = None
 
     @property
     def known(self) -> bool:
@@ -140,9 +143,11 @@ def _profile(
                 id(node) in looked_past,
             )
         )
-    first = next(layer for layer in layers if layer.log10_gradient is not None)
+    first = _first(layers)
     ratio = first.log10_gradient
     assert ratio is not None
+    if ratio == -math.inf and not network.complete:
+        return _unknown(weighted, f"how {describe(first.node)} reaches the loss is not known", context)
     rms = ratio - (ln(float(entries(first.node))) - scale) * _TO_LOG10
     more_places = ln(_places(first.node, context)) - ln(_places(last, context))
     output = context.signals[id(last)]
@@ -157,6 +162,23 @@ def _profile(
         _horizons(weighted),
         "" if ratio > -math.inf else f"the gradient at {describe(first.node)} is exactly zero",
         _assumed(network, context),
+        first.node,
+        last,
+    )
+
+
+def _first(layers: Sequence[LayerProfile]) -> LayerProfile:
+    """The layer that the ratio speaks of: the first one that the loss reaches.
+
+    Of layers side by side on one input (query, key and value of attention, say) it is the one of the largest
+    gradient: what reaches it has come all the way.
+    """
+    trained = [layer for layer in layers if layer.log10_gradient is not None]
+    sources = {id(n) for n in trained[0].node.inputs[:1]}
+    beside = [layer for layer in trained if sources and {id(n) for n in layer.node.inputs[:1]} == sources]
+    return max(
+        beside or trained[:1],
+        key=lambda layer: -math.inf if layer.log10_gradient is None else layer.log10_gradient,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from gradlint.network import Shape
+from gradlint.network import Node
 from gradlint.propagation.functions import Key
 
 
@@ -152,6 +152,9 @@ def merge(first: Gradient, second: Gradient, strength: float) -> Gradient:
     )
 
 
-def size_of(shape: Shape | None) -> int | None:
-    """Number of entries; None where unknown."""
-    return None if shape is None else math.prod(shape)
+NONE = Gradient(-math.inf)
+
+
+def strength(node: Node, signal: Signal) -> float:
+    """Squared L2 norm of the signal of one sample."""
+    return math.prod(node.shape or (1,)) / max((node.shape or (1,))[0], 1) * signal.square

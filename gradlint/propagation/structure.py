@@ -86,13 +86,13 @@ class Structure:
     def is_gate(self, node: Node) -> bool:
         """Whether everything that uses `node` multiplies something by it, or by a function of it.
 
-        The gradient then has another way. Gates are such, and normalizations that are written by hand.
+        The gradient then has another way. Gates are such, sums of gates, and normalizations that are written by hand.
         """
         users = self.users_of(node)
         if not users:
             return False
         for user in users:
-            passes = user.kind in PASSING or user.kind is Kind.ACTIVATION or _shifts(user)
+            passes = user.kind in PASSING or user.kind in (Kind.ACTIVATION, Kind.ADD, Kind.CONCATENATE)
             if user.kind not in _GATED and not (passes and self.is_gate(user)):
                 return False
         return True
@@ -144,8 +144,3 @@ class Structure:
         return tuple(
             node for node in self.network.nodes if node.kind is Kind.NORMALIZATION and id(node) in self.before_weights
         )
-
-
-def _shifts(node: Node) -> bool:
-    """Whether a node only adds a number, as in 1 - gate."""
-    return node.kind is Kind.ADD and len(node.inputs) == 1

@@ -49,6 +49,8 @@ _COSTS: Mapping[str, float] = {
 # A remedy has to stay clear of the bounds by this share of the allowed decades.
 _MARGIN = 0.75
 _MOST = 3
+# In networks of more nodes than this the first changes that work are enough.
+_LARGE = 400
 
 Words = Mapping[str, str]
 WORDS: Mapping[Framework, Words] = {
@@ -77,7 +79,7 @@ WORDS: Mapping[Framework, Words] = {
         "lecun": 'nn.init.kaiming_normal_(weight, nonlinearity="linear")',
         "orthogonal": "nn.init.orthogonal_(weight)",
         "batchnorm": "{batchnorm} before each activation",
-        "layernorm": "nn.LayerNorm before each activation",
+        "layernorm": "{layernorm} before each activation",
         "skip": "a skip connection around each layer: x = x + layer(x)",
         "residual-scaling": "residual branches scaled by {scale}",
         "forget-bias": "a forget gate bias of 1",
@@ -135,6 +137,8 @@ def remedies(
         # A typical draw should be within bounds, and so should most.
         score = abs(ratio) + result.spread + sum(_COSTS[name] for name in names)
         found.append((score, RemedyResult(names, wording(names, network), changed, result)))
+        if len(network.nodes) > _LARGE and len(_distinct([kept for _, kept in found], most)) == most:
+            break
     found.sort(key=lambda pair: pair[0])
     return _distinct([result for _, result in found], most)
 
@@ -191,6 +195,7 @@ def wording(names: Sequence[str], network: Network) -> str:
     dimensions = max(ranks) - 2 if ranks else 1
     values = {
         "batchnorm": f"nn.BatchNorm{min(max(dimensions, 1), 3)}d",
+        "layernorm": "nn.GroupNorm(1, channels)" if ranks else "nn.LayerNorm",
         "scale": f"{1.0 / math.sqrt(max(len(branches(network)), 1)):.2g}",
     }
     parts = [_filled(words.get(name, name), values) for name in names]

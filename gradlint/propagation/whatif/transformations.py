@@ -119,12 +119,16 @@ def _normalization(kind: str) -> Rule:
             return None
         rank = len(layer.shape)
         channel = layer.get("channel_axis", 1) % rank if layer.kind is Kind.CONVOLUTION else rank - 1
+        # torch's layer norm wants the channels last: over images its place is taken by one group of all channels.
+        single = kind == "layer" and layer.kind is Kind.CONVOLUTION and channel == 1
         axes = tuple(a for a in range(rank) if a != channel) if kind == "batch" else (channel,)
         size = (layer.shape[channel],)
         parameters = {"weight": Parameter(size, ONES)}
         if kind != "rms":
             parameters["bias"] = Parameter(size, ZEROS)
-        attributes = {"type": kind, "epsilon": 1e-5, "axes": axes, "channel_axis": channel, "affine": True}
+        attributes: dict[str, object] = {"type": kind, "epsilon": 1e-5, "axes": axes, "channel_axis": channel}
+        if single:
+            attributes |= {"type": "group", "groups": 1, "axes": tuple(range(1, rank))}
         norm = rewriting.add(Kind.NORMALIZATION, copy.inputs, attributes, layer, parameters)
         return rewriting.add(Kind.ACTIVATION, (norm,), old.attributes, old, copy.parameters)
 

@@ -1,0 +1,257 @@
+"""Sums, products and concatenations of tensors, forward and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from gradlint.network import Kind, Node
+from gradlint.propagation.context import Context
+from gradlint.propagation.dead import RECTIFIERS
+from gradlint.propagation.functions import key_of
+from gradlint.propagation.geometry import broadcast, entries, normalized
+from gradlint.propagation.moments import moments
+from gradlint.propagation.quadrature import cumulative
+from gradlint.propagation.signal import NONE, Gradient, Latent, Signal, strength
+
+# Parts of a concatenation that are kept apart.
+_MOST_PARTS = 256
+
+
+def add(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
+    """A weighted sum of tensors; different tensors share no more than their means."""
+    coefficients = node.get("coefficients") or (1.0,) * len(inputs)
+    shift = float(node.get("constant", 0.0) or 0.0)
+    channel = _leading(node, inputs)
+    parts = [_spread_out(node, n, s, channel) for n, s in zip(node.inputs, inputs, strict=True)]
+    if len({id(n) for n in node.inputs}) < len(node.inputs):
+        parts, coefficients = _repeated(node, parts, coefficients)
+    mean = square = samples = positions = apart = units = skew = 0.0
+    for part, a in zip(parts, coefficients, strict=True):
+        cross = 2.0 * a * part.mean * mean
+        f = a * a
+        square += f * part.square + cross
+        samples += f * part.samples + cross
+        positions += f * part.positions + cross
+        apart += f * part.apart + cross
+        units += f * part.units + cross
+        skew += f * a * part.skew
+        mean += a * part.mean
+    extra = shift * (2.0 * mean + shift)
+    return Signal(
+        mean + shift,
+        square + extra,
+        samples + extra,
+        positions + extra,
+        apart + extra,
+        units + extra,
+        channel,
+        skew=skew,
+    )
+
+
+def _repeated(
+    node: Node, parts: Sequence[Signal], coefficients: Sequence[float]
+) -> tuple[list[Signal], tuple[float, ...]]:
+    """The operands with those that are one and the same tensor put together."""
+    totals: dict[int, float] = {}
+    kept: dict[int, Signal] = {}
+    for operand, part, a in zip(node.inputs, parts, coefficients, strict=True):
+        totals[id(operand)] = totals.get(id(operand), 0.0) + a
+        kept[id(operand)] = part
+    return list(kept.values()), tuple(totals.values())
+
+
+def _leading(node: Node, inputs: Sequence[Signal]) -> int:
+    """The channel axis of a combination: that of its largest operand."""
+    if len(inputs) == 1:
+        return inputs[0].channel
+    sizes = [entries(n) if n.kind not in (Kind.PARAMETER, Kind.CONSTANT) else 0 for n in node.inputs]
+    return inputs[sizes.index(max(sizes))].channel
+
+
+def _spread_out(node: Node, operand: Node, signal: Signal, channel: int) -> Signal:
+    """An operand as it is after broadcasting: repeated entries are equal."""
+    units, others = broadcast(operand.shape, node.shape, channel)
+    if units > 1:
+        signal = signal._replace(units=signal.square)
+    if others > 1:
+        signal = signal._replace(positions=signal.square, apart=signal.samples)
+    return signal
+
+
+def multiply(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
+    """A product of independent tensors, broadcast to one shape."""
+    factor = float(node.get("constant", 1.0) if node.get("constant") is not None else 1.0)
+    channel = _leading(node, inputs)
+    mean = square = samples = positions = apart = units = 1.0
+    for operand, signal in zip(node.inputs, inputs, strict=True):
+        part = signal if node.get("outer") else _spread_out(node, operand, signal, channel)
+        mean *= part.mean
+        square *= part.square
+        samples *= part.samples
+        positions *= part.positions
+        apart *= part.apart
+        units *= part.units
+    result = Signal(mean, square, samples, positions, apart, units, channel)
+    return result.scaled(factor) if factor != 1.0 else result
+
+
+def concatenate(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
+    """Averages over the parts, each by its share of the entries."""
+    sizes = [float(entries(n)) for n in node.inputs]
+    total = sum(sizes) or 1.0
+    shares = [size / total for size in sizes]
+    channel = _leading(node, inputs)
+    rank = len(node.shape) if node.shape is not None else 2
+    if node.get("stacked"):
+        axis = normalized(node.get("axis", 0), rank)
+        channel = channel + 1 if axis <= channel else channel
+    else:
+        axis = normalized(node.get("axis", 1), rank)
+
+    def average(values: list[float]) -> float:
+        return sum(share * value for share, value in zip(shares, values, strict=True))
+
+    mean = average([s.mean for s in inputs])
+    square = average([s.square for s in inputs])
+    samples = average([s.samples for s in inputs])
+    within = [s.units if axis == channel else s.positions for s in inputs]
+    blended = mean * mean + sum(
+        share * share * (cov - s.mean * s.mean) for share, cov, s in zip(shares, within, inputs, strict=True)
+    )
+    if axis == channel:
+        positions, apart = average([s.positions for s in inputs]), average([s.apart for s in inputs])
+        parts = tuple(
+            (share * inner, part)
+            for (share, s) in zip(shares, inputs, strict=True)
+            for (inner, part) in (s.mixed or ((1.0, s._replace(latent=None)),))
+        )
+        mixed = parts if len(parts) < _MOST_PARTS else ()
+        return Signal(mean, square, samples, positions, apart, blended, channel, _common_latent(shares, inputs), mixed)
+    units = average([s.units for s in inputs])
+    return Signal(mean, square, samples, blended, min(average([s.apart for s in inputs]), blended), units, channel)
+
+
+def _common_latent(shares: Sequence[float], inputs: Sequence[Signal]) -> Latent | None:
+    """What is before the activation, where all parts come from the same one."""
+    latents = [s.latent for s in inputs]
+    first = latents[0]
+    if first is None or any(other is None or other.key != first.key for other in latents):
+        return None
+    pairs = [(share, other) for share, other in zip(shares, latents, strict=True) if other is not None]
+    return Latent(
+        first.key,
+        sum(share * other.mean for share, other in pairs),
+        sum(share * other.square for share, other in pairs),
+        sum(share * other.positions for share, other in pairs),
+    )
+
+
+def gathered(node: Node, operand: Node, gradient: Gradient, channel: int, own: tuple[float, float]) -> float:
+    """Growth of the squared norm when the gradients of a broadcast operand's copies are added up.
+
+    `own` are the correlations of what multiplies the gradient, along the units and along the rest.
+    """
+    units, others = broadcast(operand.shape, node.shape, channel)
+    factor = 1.0
+    if units > 1:
+        factor *= 1.0 + (units - 1.0) * max(gradient.units * own[0], 0.0)
+    if others > 1:
+        factor *= 1.0 + (others - 1.0) * max(gradient.positions * own[1], 0.0)
+    return factor
+
+
+def add_back(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
+    """Every summand has the gradient of the sum."""
+    coefficients = node.get("coefficients") or (1.0,) * len(node.inputs)
+    channel = context.signal(node).channel
+    total = context.signal(node)
+    totals: dict[int, float] = {}
+    for operand, a in zip(node.inputs, coefficients, strict=True):
+        totals[id(operand)] = totals.get(id(operand), 0.0) + a
+    results: list[Gradient] = []
+    for operand in node.inputs:
+        a = totals.pop(id(operand), 0.0)
+        if not a:
+            results.append(NONE)
+            continue
+        factor = a * a * gathered(node, operand, gradient, channel, (1.0, 1.0))
+        part = context.signal(operand)
+        share = a * (a * part.square + part.mean * (total.mean - a * part.mean)) / total.square if total.square else 0.0
+        luck = _luck(operand, node, gradient.rectified, context) if gradient.rectified else 1.0
+        results.append(gradient.times(factor)._replace(work=gradient.work * share / math.sqrt(factor), luck=luck))
+    return results
+
+
+def _luck(operand: Node, node: Node, passed: float, context: Context) -> float:
+    """How much likelier a unit is to be active before a skip connection, given that it is active behind it.
+
+    A rectified stream is a random walk held back at zero: units far from zero stay active over many blocks.
+    A unit at zero gets away with the probability that what is added is positive.
+    """
+    if operand.kind is not Kind.ACTIVATION or operand.get("function") not in RECTIFIERS:
+        return 1.0
+    before, stream, total = (context.signal(n) for n in (operand.inputs[0], operand, node))
+    key = key_of(operand)
+    if key is None:
+        return 1.0
+    active = moments(key, before.mean, before.variance).skewed(before.skew).chi
+    added = max(total.variance - stream.variance, 0.0)
+    if active <= 0.0 or added <= 0.0:
+        return 1.0
+    escaping = cumulative((total.mean - stream.mean) / math.sqrt(added))
+    return max((1.0 - (1.0 - active) * escaping / passed) / active, 1.0)
+
+
+def multiply_back(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
+    """Every factor has the gradient times the product of the others."""
+    constant = node.get("constant")
+    k = float(constant) ** 2 if isinstance(constant, (int, float)) else 1.0
+    channel = context.signal(node).channel
+    results = []
+    for i, operand in enumerate(node.inputs):
+        square, units, others = k, 1.0, 1.0
+        for j, other in enumerate(node.inputs):
+            if i != j:
+                signal = context.signal(other)
+                square *= signal.square
+                if signal.square > 0.0:
+                    wide, long = broadcast(other.shape, node.shape, channel)
+                    units *= 1.0 if wide > 1 else signal.units / signal.square
+                    others *= 1.0 if long > 1 else signal.positions / signal.square
+        if node.get("outer"):
+            factor = square * entries(node) / max(entries(operand), 1)
+        else:
+            factor = square * gathered(node, operand, gradient, channel, (units, others))
+        results.append(
+            gradient.times(factor)._replace(positions=gradient.positions * others, units=gradient.units * units)
+        )
+    return results
+
+
+def concatenate_back(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
+    """Each part has its share of the gradient."""
+    total = float(sum(entries(n) for n in node.inputs)) or 1.0
+    shares = [entries(n) / total for n in node.inputs]
+    mixed = context.signal(node).mixed
+    if not gradient.shares or len(gradient.shares) != len(mixed):
+        return [
+            _part(gradient, share, node, operand, context) for share, operand in zip(shares, node.inputs, strict=True)
+        ]
+    results, start = [], 0
+    for operand in node.inputs:
+        width = len(context.signal(operand).mixed) or 1
+        part = gradient.shares[start : start + width]
+        start += width
+        share = sum(part)
+        inner = tuple([p / share for p in part]) if width > 1 and share > 0.0 else ()
+        results.append(_part(gradient, share, node, operand, context)._replace(shares=inner))
+    return results
+
+
+def _part(gradient: Gradient, share: float, node: Node, operand: Node, context: Context) -> Gradient:
+    whole = strength(node, context.signal(node))
+    own = strength(operand, context.signal(operand)) / whole if whole > 0.0 else 0.0
+    part = gradient.times(share)
+    return part._replace(work=part.work * own, selected=gradient.selected)

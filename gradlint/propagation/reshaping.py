@@ -1,0 +1,121 @@
+"""Moving, cutting, repeating and mixing entries of tensors, forward and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from gradlint.network import Node
+from gradlint.propagation.combining import gathered
+from gradlint.propagation.context import Context
+from gradlint.propagation.geometry import axis_size, broadcast, entries, normalized
+from gradlint.propagation.signal import NONE, Gradient, Signal
+
+
+def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
+    """Entries are moved, not changed; padding adds zeros."""
+    signal = inputs[0]
+    old, new = node.inputs[0].shape, node.shape
+    if old is None or new is None:
+        return signal
+    operation = node.get("operation", "view")
+    if operation == "where" and len(inputs) > 1:
+        return _blended(node, inputs)
+    channel = moved_channel(node, signal.channel)
+    if operation == "pad":
+        share = math.prod(old) / max(math.prod(new), 1)
+        return Signal(
+            signal.mean * share,
+            signal.square * share,
+            signal.samples * share,
+            signal.positions * share * share,
+            signal.apart * share * share,
+            signal.units * share,
+            channel,
+        )
+    if operation == "expand":
+        units, others = broadcast(old, new, channel)
+        if units > 1:
+            signal = signal._replace(units=signal.square)
+        if others > 1:
+            signal = signal._replace(positions=signal.square, apart=signal.samples)
+    if channel == signal.channel and operation not in ("view", "slice", "split"):
+        return signal
+    return signal._replace(
+        channel=channel, mixed=signal.mixed if axis_size(old, signal.channel) == axis_size(new, channel) else ()
+    )
+
+
+def where_shares(node: Node) -> list[float]:
+    """What part of the entries of a "where" comes from each of its inputs."""
+    total = max(entries(node), 1)
+    sizes = [min(entries(operand) / total, 1.0) for operand in node.inputs[1:]]
+    others = [min(size, 1.0 / len(node.inputs)) if size >= 1.0 else size for size in sizes]
+    return [max(1.0 - sum(others), 0.0), *others]
+
+
+def _blended(node: Node, inputs: Sequence[Signal]) -> Signal:
+    """Some entries of each of several tensors."""
+    shares = where_shares(node)
+    pairs = list(zip(shares, inputs, strict=True))
+    return Signal(
+        sum(share * s.mean for share, s in pairs),
+        sum(share * s.square for share, s in pairs),
+        sum(share * s.samples for share, s in pairs),
+        sum(share * s.positions for share, s in pairs),
+        sum(share * s.apart for share, s in pairs),
+        sum(share * s.units for share, s in pairs),
+        inputs[0].channel,
+    )
+
+
+def moved_channel(node: Node, channel: int) -> int:
+    """Where the axis of the units is after a reshape; the last one where that cannot be told."""
+    old, new = node.inputs[0].shape, node.shape
+    if old is None or new is None:
+        return channel
+    operation = node.get("operation", "view")
+    if operation == "transpose":
+        order = permutation(node, len(old))
+        return order.index(channel) if channel in order else len(new) - 1
+    if operation == "view" and old != new:
+        if channel == len(old) - 1:
+            return len(new) - 1
+        # A leading run of equal axes stays where it is; what is behind it is folded together.
+        if channel < len(new) and old[: channel + 1] == new[: channel + 1]:
+            return channel
+        return min(channel, len(new) - 1)
+    return min(channel, len(new) - 1)
+
+
+def permutation(node: Node, rank: int) -> tuple[int, ...]:
+    """The order of axes that a transpose makes; two axes mean that they change places."""
+    axes = node.get("axes")
+    if axes is None:
+        return (*range(rank - 2), rank - 1, rank - 2) if rank >= 2 else tuple(range(rank))
+    axes = tuple(normalized(int(axis), rank) for axis in axes)
+    if len(axes) == 2:
+        order = list(range(rank))
+        order[axes[0]], order[axes[1]] = axes[1], axes[0]
+        return tuple(order)
+    return axes
+
+
+def backward(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
+    """Entries go back to where they came from; copies are added up, padding is cut off."""
+    source, operation = node.inputs[0], node.get("operation", "view")
+    if operation == "where" and len(node.inputs) > 1:
+        return [gradient.times(share) for share in where_shares(node)]
+    first = gradient
+    if source.shape is not None and node.shape is not None:
+        old, new = entries(source), entries(node)
+        if operation == "pad" and new:
+            first = gradient.times(min(old / new, 1.0))
+        elif operation == "expand":
+            first = gradient.times(gathered(node, source, gradient, context.signal(node).channel, (1.0, 1.0)))
+        elif operation == "interpolate" and new > old:
+            copies = new / max(old, 1)
+            first = gradient.times(1.0 + (copies - 1.0) * max(gradient.positions, 0.0))
+        elif operation == "view" and context.signal(node).channel != context.signal(source).channel:
+            first = gradient._replace(selected=None, shares=())
+    return [first] + [NONE] * (len(node.inputs) - 1)
