@@ -23,6 +23,8 @@ NORMALIZATIONS = ("batchnorm", "layernorm", "rmsnorm")
 _OVERFLOWS = "the signal overflows"
 _EPSILONS = {"eps", "epsilon"}
 _USUAL_EPSILON = 1e-8
+_ERROR = 0.2
+"""Decades by which a prediction may well be wrong."""
 _COLLAPSED = 0.99
 """Correlation of the outputs for two inputs from which on a network gives the same answer to everything."""
 
@@ -71,7 +73,7 @@ def gradient_problem(
         remedies=subject.remedies(*remedy),
         evidence=Evidence(predicted_log10=profile.log10_gradient_ratio),
         severity=severity,
-        confidence=Confidence.MEDIUM if doubtful(subject) else None,
+        confidence=Confidence.MEDIUM if doubtful(subject) or _close(subject) else None,
         network=network.name,
         claims=(_claim(profile),),
     )
@@ -128,6 +130,13 @@ def first_layer(profile: Profile) -> Node:
 def doubtful(subject: NetworkSubject) -> bool:
     """Whether a prediction rests on assumptions, or on a network that was not read in full."""
     return bool(subject.profile.assumptions) or not subject.network.complete
+
+
+def _close(subject: NetworkSubject) -> bool:
+    """Whether a ratio is so close to its bound that a prediction which is a little off would be within."""
+    ratio = subject.profile.log10_gradient_ratio
+    bounds = (math.log10(subject.bounds.vanishing), math.log10(subject.bounds.exploding))
+    return ratio is not None and any(abs(ratio - bound) < _ERROR for bound in bounds)
 
 
 def _fate(subject: NetworkSubject, plural: bool) -> str:
