@@ -71,8 +71,9 @@ def _fans(node: Node) -> tuple[float, float, float]:
         return fan_in, units, units
     area = math.prod(node.get("kernel_size", (1,)))
     groups = max(int(node.get("groups", 1) or 1), 1)
-    units = float(node.get("out_channels", 1))
-    return node.get("in_channels", 1) * area / groups, units * area / groups, units
+    units = float(node.get("out_channels") or axis_size(node.shape, node.get("channel_axis", 1)))
+    channels = float(node.get("in_channels") or axis_size(node.inputs[0].shape, node.get("channel_axis", 1)))
+    return max(channels // groups, 1.0) * area, units * area / groups, units
 
 
 def _he(fan_in: float, fan_out: float, units: float) -> Distribution:
