@@ -1,4 +1,4 @@
-"""What the README shows is what happens."""
+"""What the README shows is what happens; `python -m tests.test_readme` writes it anew."""
 
 from __future__ import annotations
 
@@ -9,17 +9,24 @@ import pytest
 
 from tests.processes import ROOT, run
 
-README = (ROOT / "README.md").read_text()
-SHOWN = re.findall(r"```console\n\$ gradlint ([^\n]+)\n(.*?)```", README, re.DOTALL)
+PATH = ROOT / "README.md"
+README = PATH.read_text(encoding="utf-8")
+SHOWN = re.compile(r"```console\n\$ gradlint ([^\n]+)\n(.*?)```", re.DOTALL)
 
 
-@pytest.mark.parametrize(("command", "output"), SHOWN, ids=[command for command, _ in SHOWN])
+def real_output(command: str) -> str:
+    return run(*shlex.split(command), cwd=ROOT).stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "output"), SHOWN.findall(README), ids=[match[1] for match in SHOWN.finditer(README)]
+)
 def test_output_is_real(command: str, output: str) -> None:
-    assert run(*shlex.split(command), cwd=ROOT).stdout == output
+    assert real_output(command) == output
 
 
 def test_there_is_output() -> None:
-    assert SHOWN
+    assert SHOWN.search(README)
 
 
 def test_it_is_one_screen() -> None:
@@ -31,3 +38,10 @@ def test_it_is_one_screen() -> None:
 )
 def test_the_two_commands_are_there(part: str) -> None:
     assert part in README
+
+
+if __name__ == "__main__":
+    PATH.write_text(
+        SHOWN.sub(lambda match: f"```console\n$ gradlint {match[1]}\n{real_output(match[1])}```", README),
+        encoding="utf-8",
+    )
