@@ -10,12 +10,12 @@ from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 
-from gradlint.catalogue import Catalogue, CatalogueError, Rule, SourceCheck, load_catalogue
+from gradlint.catalogue import Catalogue, CatalogueError, Rule, load_catalogue
 from gradlint.config import ConfigError, Settings
 from gradlint.findings import Finding, Span
-from gradlint.results import Failure, FileResult, Guard, Report, Suppressor, deduplicate
+from gradlint.results import Failure, FileResult, Guard, Report, Suppressor, deduplicate, finding_of
 from gradlint.sources import Discovery, Found
-from gradlint.subjects import Problem, SourceSubject
+from gradlint.subjects import SourceSubject
 
 FILES_PER_PROCESS = 32
 """Fewer files than this do not pay for the start of another process."""
@@ -178,20 +178,7 @@ def _report(plan: Plan, results: Sequence[FileResult]) -> Report:
 
 def _source_findings(rules: Iterable[Rule], subject: SourceSubject, guard: Guard) -> Iterator[Finding]:
     for rule in rules:
-        check = rule.checks.source
-        for problem in guard(_problems, check, subject) or () if check is not None else ():
-            assert isinstance(problem.where, Span), "a check of a source has no syntax to point at"
-            yield Finding(
-                code=rule.code,
-                name=rule.name,
-                severity=problem.severity or rule.severity,
-                confidence=problem.confidence or rule.confidence,
-                message=problem.message,
-                span=problem.where,
-                label=problem.label,
-                remedies=problem.remedies,
-            )
-
-
-def _problems(check: SourceCheck, subject: SourceSubject) -> tuple[Problem, ...]:
-    return tuple(check(subject))
+        if rule.checks.source is not None:
+            for problem in guard.problems(rule.checks.source, subject):
+                assert isinstance(problem.where, Span), "a check of a source has no syntax to point at"
+                yield finding_of(rule, problem, problem.where)

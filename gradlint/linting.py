@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 from gradlint.catalogue import Catalogue, Rule
 from gradlint.config import Settings
@@ -14,13 +13,11 @@ from gradlint.evaluation.driver import Evaluation, Evaluator
 from gradlint.findings import Finding, Related, Span
 from gradlint.network import Origin
 from gradlint.propagation import Settings as Bounds
-from gradlint.results import Failure, FileResult, Guard, PlacedSuppression
+from gradlint.results import Failure, FileResult, Guard, PlacedSuppression, finding_of
 from gradlint.sources import Found, Scope, SourceError, SourceFile, SourceLoader
 from gradlint.sources.parsing import syntax_error
 from gradlint.stack import on_deep_stack
 from gradlint.subjects import NetworkSubject, Place, Problem, TrainingSubject, Unreadable
-
-S = TypeVar("S")
 
 MAXIMUM_HELD_BYTES = 4 * 1024 * 1024
 """Source whose trees are held for other files that import it; each byte takes some hundred of memory."""
@@ -120,32 +117,19 @@ class Linter:
         for rule in self.rules:
             if check := rule.checks.network:
                 for network in evaluation.networks:
-                    for problem in guard(_problems, check, subjects[id(network)]) or ():
+                    for problem in guard.problems(check, subjects[id(network)]):
                         yield _Raised(rule, problem, frozenset({id(network)}))
             if training_check := rule.checks.training:
                 for loop in evaluation.loops:
                     members = tuple(subjects[id(network)] for network in loop.networks)
                     loop_subject = TrainingSubject(loop, members, self.bounds)
-                    for problem in guard(_problems, training_check, loop_subject) or ():
+                    for problem in guard.problems(training_check, loop_subject):
                         yield _Raised(rule, problem, frozenset(id(network) for network in loop.networks))
 
     def _finding(self, item: _Raised, source: SourceFile) -> Finding:
-        rule, problem = item.rule, item.problem
-        place, inner = self._place(problem.where, source)
-        asides = (*inner, *(Related(_span(aside.where), aside.message) for aside in problem.related))
-        return Finding(
-            code=rule.code,
-            name=rule.name,
-            severity=problem.severity or rule.severity,
-            confidence=problem.confidence or rule.confidence,
-            message=problem.message,
-            span=place,
-            label=problem.label,
-            network=problem.network,
-            evidence=problem.evidence,
-            remedies=problem.remedies,
-            related=asides,
-        )
+        place, inner = self._place(item.problem.where, source)
+        asides = (Related(_span(aside.where), aside.message) for aside in item.problem.related)
+        return finding_of(item.rule, item.problem, place, (*inner, *asides))
 
     def _place(self, where: Place, source: SourceFile) -> tuple[Span, tuple[Related, ...]]:
         """Where to report: the innermost place of the chain of calls in a file of this run, and where it leads."""
@@ -157,10 +141,6 @@ class Linter:
                 inner = () if origin is where else (Related(where.span, "this is what it builds"),)
                 return origin.span, inner
         return where.span, ()
-
-
-def _problems(check: Callable[[S], Iterable[Problem]], subject: S) -> tuple[Problem, ...]:
-    return tuple(check(subject))
 
 
 def _glance(source: SourceFile, named: bool) -> FileResult:

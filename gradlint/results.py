@@ -9,10 +9,11 @@ from typing import ParamSpec, TypeVar
 
 from gradlint.catalogue import Catalogue, CatalogueError, Rule
 from gradlint.config import Settings
-from gradlint.findings import Finding, Span
-from gradlint.subjects import SuppressionUse, Unreadable
+from gradlint.findings import Finding, Related, Span
+from gradlint.subjects import Problem, SuppressionUse, Unreadable
 
 P = ParamSpec("P")
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -46,6 +47,27 @@ class Guard:
             if not any(failure.message == message for failure in self.failures):
                 self.failures.append(Failure(message, traceback.format_exc(limit=-12)))
             return None
+
+    def problems(self, check: Callable[[S], Iterable[Problem]], subject: S) -> tuple[Problem, ...]:
+        """Everything that `check` has to say of `subject`, or nothing where it fails."""
+        return self(lambda: tuple(check(subject))) or ()
+
+
+def finding_of(rule: Rule, problem: Problem, span: Span, related: tuple[Related, ...] = ()) -> Finding:
+    """A problem as it is reported: what its rule's page says, save where the problem says otherwise."""
+    return Finding(
+        code=rule.code,
+        name=rule.name,
+        severity=problem.severity or rule.severity,
+        confidence=problem.confidence or rule.confidence,
+        message=problem.message,
+        span=span,
+        label=problem.label,
+        network=problem.network,
+        evidence=problem.evidence,
+        remedies=problem.remedies,
+        related=related,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,8 @@ def _statistics(report: Report) -> str:
 
 
 def _summary(report: Report, context: Context) -> str:
-    looked = f"{count(report.files, 'file')} ({count(report.networks, 'network')})"
+    suppressed = f", {report.suppressed:,} suppressed" if report.suppressed else ""
+    looked = f"{count(report.files, 'file')} ({count(report.networks, 'network')}){suppressed}"
     if not report.findings:
         return context.style(f"No findings in {looked}.", "green")
     grades = []

@@ -92,6 +92,11 @@ def test_statistics(snapshot: SnapshotAssertion) -> None:
     assert render("concise", report, context(statistics=True)).splitlines()[-3:] == snapshot
 
 
+def test_suppressed_findings_are_counted() -> None:
+    text = render("concise", Report(files=2, networks=3, suppressed=4), context())
+    assert text == "No findings in 2 files (3 networks), 4 suppressed.\n"
+
+
 def test_a_quiet_report_has_findings_only() -> None:
     assert render("concise", replace(REPORT, findings=()), context(summary=False)) == ""
     assert render("full", replace(REPORT, findings=()), context(summary=False)) == ""
