@@ -82,16 +82,20 @@ def _is_python(notebook: dict[str, Any]) -> bool:
 def _code_cells(notebook: dict[str, Any]) -> list[str]:
     cells = notebook.get("cells")
     if cells is None:  # before version 4 of the format cells stood in worksheets
-        sheets = notebook.get("worksheets") or []
-        cells = [cell for sheet in sheets if isinstance(sheet, dict) for cell in sheet.get("cells") or []]
-    if not isinstance(cells, list):
-        raise SourceError("not a notebook: no list of cells")
+        sheets = _dicts(notebook.get("worksheets", []))
+        cells = [cell for sheet in sheets for cell in _dicts(sheet.get("cells", []))]
     codes = []
-    for cell in cells:
-        if isinstance(cell, dict) and cell.get("cell_type") == "code":
+    for cell in _dicts(cells):
+        if cell.get("cell_type") == "code":
             source = cell.get("source", cell.get("input", ""))
             codes.append("".join(map(str, source)) if isinstance(source, list) else str(source))
     return codes
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, list):
+        raise SourceError("not a notebook: no list of cells")
+    return [item for item in value if isinstance(item, dict)]
 
 
 def _harmless(code: str) -> str:
