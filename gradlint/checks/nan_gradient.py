@@ -40,9 +40,12 @@ def check_network(subject: NetworkSubject) -> Iterator[Problem]:
     """Look at the functions of the forward pass that have no slope at zero."""
     network = subject.network
     claims = (Claim(ClaimKind.NAN, inputs="zero"),)
-    for node in network.nodes:
-        if node.gradient:
-            yield from _problems(node, network.framework, network.name, claims)
+    seen: set[int] = set()
+    for output in network.outputs:
+        for node in flow(output).reached:
+            if id(node) not in seen:
+                seen.add(id(node))
+                yield from _problems(node, network.framework, network.name, claims)
 
 
 def check_training(subject: TrainingSubject) -> Iterator[Problem]:
@@ -65,8 +68,9 @@ def _problems(node: Node, framework: Framework, network: str, claims: tuple[Clai
     zero = _zero(node.inputs[0]) if written else None
     if zero is None:
         return
-    trained = _trained(node)
-    confidence = zero.confidence if trained else Confidence.MEDIUM
+    if not _differentiable(node):
+        return
+    confidence = zero.confidence if _trained(node) else Confidence.MEDIUM
     remedies = [Remedy(_INSIDE[framework])]
     if zero.norm and framework is Framework.TORCH and written == "sqrt":
         remedies.insert(0, Remedy(_NORM))
@@ -145,10 +149,14 @@ def _is_difference(node: Node) -> bool:
 
 
 def _selection(node: Node, network: str, claims: tuple[Claim, ...]) -> Iterator[Problem]:
-    """`where(c, f(x), ...)`: the gradient of the entries that are not selected is 0 times infinity."""
+    """`where(c, f(x), ...)` with a condition on x: the gradient of entries not selected is 0 times infinity."""
+    condition = node.get("condition")
+    if not isinstance(condition, Node):
+        return
+    known = {id(source) for source in topological((condition,))}
     for branch in node.inputs:
-        found = _singular(branch)
-        if found is None or any(found is other for other in (_singular(b) for b in node.inputs if b is not branch)):
+        found = _singular(branch) if branch is not condition else None
+        if found is None or not _is_judged(found.inputs[0], known) or not _differentiable(found):
             continue
         trained = _trained(found)
         yield Problem(
@@ -161,6 +169,15 @@ def _selection(node: Node, network: str, claims: tuple[Claim, ...]) -> Iterator[
             network=network,
             claims=claims if trained else (),
         )
+
+
+def _is_judged(argument: Node, known: set[int], depth: int = 3) -> bool:
+    """Whether the condition of a selection looks at the argument of a function, or at what it is computed from."""
+    argument = source_of(argument)
+    if id(argument) in known and argument.kind is not Kind.CONSTANT:
+        return True
+    elementwise = argument.kind in (Kind.ADD, Kind.MULTIPLY, Kind.ACTIVATION)
+    return depth > 0 and elementwise and any(_is_judged(source, known, depth - 1) for source in argument.inputs)
 
 
 def _name(node: Node) -> str:
@@ -199,6 +216,14 @@ def _not_negative(node: Node) -> bool:
 
 def _is_sum(node: Node) -> bool:
     return node.kind is Kind.POOLING and node.get("type") in ("sum", "average") and _not_negative(node.inputs[0])
+
+
+def _differentiable(node: Node) -> bool:
+    """Whether what comes out has a gradient with respect to anything: it depends on more than numbers and indices."""
+    return any(
+        source.parameters or source.kind is Kind.OPAQUE or (source.kind is Kind.INPUT and source.get("dtype") != "int")
+        for source in flow(node).reached
+    )
 
 
 def _trained(node: Node) -> bool:

@@ -23,7 +23,7 @@ def check_training(subject: TrainingSubject) -> Iterator[Problem]:
     objectives = [objective for loop in loops.values() for objective in loop.objectives]
     behind = parameters_behind(*objectives)
     for optimizer in own:
-        if not any(id(parameter) in behind for parameter in optimizer.parameters or ()):
+        if behind and not any(id(parameter) in behind for parameter in optimizer.parameters or ()):
             yield from _unrelated(subject, optimizer)
             return
     held = {id(parameter) for optimizer in optimizers for parameter in optimizer.parameters or ()}

@@ -169,7 +169,7 @@ def _where(ctx: Context, condition: Value = None, x: Value = None, y: Value = No
         Kind.RESHAPE,
         operands,
         shape,
-        attributes={"operation": "where"},
+        attributes={"operation": "where", "condition": operands[0].node},
         class_name="keras.ops.where",
         dtype=operands[1].dtype,
     )

@@ -237,10 +237,12 @@ def _clamp_max(ctx: Context, input: Value, max: Value, *, out: Value = None) -> 
     return _clamp(ctx, input, None, max)
 
 
-def _choice(ctx: Context, *operands: Tensor) -> Tensor:
-    """A tensor each of whose entries is one of the operands'."""
+def _choice(ctx: Context, *operands: Tensor, condition: Tensor | None = None) -> Tensor:
+    """A tensor each of whose entries is one of the operands', chosen by a condition or by their size."""
     known = [operand.shape for operand in operands]
-    attributes = {"operation": "where"}
+    attributes: dict[str, Any] = {"operation": "where"}
+    if condition is not None:
+        attributes["condition"] = condition.node
     dtype = promoted(operand.dtype for operand in operands)
     return ctx.emit(Kind.RESHAPE, operands, broadcast(*known), attributes=attributes, dtype=dtype)
 
@@ -265,7 +267,7 @@ def _where(ctx: Context, condition: Value, input: Value = None, other: Value = N
     if isinstance(chooser.values, bool):
         return tensor(ctx, input if chooser.values else other)
     x, y = tensor(ctx, input), tensor(ctx, other)
-    result = _choice(ctx, x, y)
+    result = _choice(ctx, x, y, condition=chooser)
     if result.shape is not None:
         shape = broadcast(result.shape, chooser.shape)
         if shape != result.shape:
