@@ -27,12 +27,17 @@ def log10(value: float) -> float:
 
 def norm(x: Tensor) -> float:
     """L2 norm, summed in double precision: squares of small single-precision numbers vanish."""
-    return float(torch.linalg.vector_norm(x, dtype=torch.float64).item())
+    return float(torch.linalg.vector_norm(precise(x)).item())
+
+
+def precise(x: Tensor) -> Tensor:
+    """`x` in double precision, which Apple's devices do not have."""
+    return (x.cpu() if x.device.type == "mps" else x).double()
 
 
 def correlation(x: Tensor) -> float:
     """Mean over pairs of samples of x.x', over the mean of x.x: 1 when all samples are the same."""
-    samples = x.flatten(1).double()
+    samples = precise(x.flatten(1))
     count = int(samples.shape[0])
     own = float((samples * samples).sum())
     if count < 2 or own == 0:
@@ -153,7 +158,7 @@ class Run:
         axis = 0 if self.network.framework == "torch" else -1
         if not gradients or node.kind == "embedding" or gradients[0].shape[axis] < 2:
             return math.nan
-        per_unit = gradients[0].movedim(axis, 0).flatten(1).double()
+        per_unit = precise(gradients[0].movedim(axis, 0).flatten(1))
         size = float(per_unit.norm())
         return float((per_unit - per_unit.mean(0)).norm()) / size if size > 0 else 0.0
 

@@ -81,6 +81,8 @@ def _measure_seed(
         result = looked_past(result, _Session(awake, chosen, request, seed, torch.float32).measure())
     if result.finite and all(sound(layer) for layer in result.layers):
         return result
+    if request.device == "mps":  # has no double precision
+        request = dataclasses.replace(request, device="cpu")
     precise = _Session(awake or network, chosen, request, seed, torch.float64).measure()
     layers = zip(result.layers, precise.layers, strict=True)
     return dataclasses.replace(
@@ -226,6 +228,7 @@ def joined(results: Sequence[Measurement], chosen: Plan) -> Measurement:
         seeds=len(results),
         batch=chosen.batch,
         assumptions=assumptions,
+        slack=chosen.slack,
         layers=tuple(_joined_layer(rows) for rows in zip(*(r.layers for r in results), strict=True)),
         activities=tuple(
             dataclasses.replace(

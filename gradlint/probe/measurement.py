@@ -95,7 +95,8 @@ class Measurement:
     """All that was measured of one network. `seeds` says how often it was drawn, `batch` how many samples ran.
 
     `losses` holds, per seed, the loss before and after the steps; `assumptions` what had to be assumed;
-    `finite` whether every output and gradient was finite in the network's own dtype.
+    `finite` whether every output and gradient was finite in the network's own dtype; `slack` by how many
+    decades the assumptions may move a ratio.
     """
 
     seeds: int
@@ -107,6 +108,7 @@ class Measurement:
     losses: tuple[tuple[float, float], ...] = ()
     finite: bool = True
     assumptions: tuple[str, ...] = ()
+    slack: float = 0.0
 
     def layer(self, node: int) -> Layer | None:
         """The figures of the weighted layer at this position, or None."""

@@ -218,4 +218,4 @@ def gradient_by_distance(stack: list[list[Cell]], node: NodeSpec, steps: int, ba
     x = torch.randn(steps, batch, features, dtype=kernel.dtype, device=kernel.device, requires_grad=True)
     last = run_stack(x, (), forward_only, node)[1]
     (gradient,) = torch.autograd.grad((last * torch.randn_like(last)).sum(), x)
-    return torch.linalg.vector_norm(gradient.double().flatten(1), dim=1).flip(0)
+    return torch.linalg.vector_norm(gradient.cpu().double().flatten(1), dim=1).flip(0)

@@ -65,6 +65,17 @@ def _ratio(question: Question, measurement: Measurement) -> tuple[float, Layer]:
     return ratio, layer
 
 
+def _clearly(margin: float, measurement: Measurement) -> bool:
+    """Whether a ratio keeps its threshold by a margin that is not negative.
+
+    Raises:
+        NotMeasurable: it misses it by no more than what was assumed may have moved it.
+    """
+    if -measurement.slack <= margin < 0:
+        raise NotMeasurable(f"too close to tell with {'; '.join(measurement.assumptions)}")
+    return margin >= 0
+
+
 def _power(ratio: float) -> str:
     if math.isinf(ratio):
         return "exactly 0" if ratio < 0 else "infinite"
@@ -78,12 +89,13 @@ def _vanishing(question: Question, measurement: Measurement, _: Measurement | No
             "there is no gradient at either layer" if measurement.finite else "its figures are not numbers"
         )
     fact = f"measured {_power(ratio)}" + (" (exactly 0 in single precision)" if layer.vanished else "")
-    return Verdict(ratio <= question.limit + TOLERANCE, fact, ratio)
+    return Verdict(_clearly(question.limit + TOLERANCE - ratio, measurement), fact, ratio)
 
 
 def _exploding(question: Question, measurement: Measurement, _: Measurement | None) -> Verdict:
     ratio, _layer = _ratio(question, measurement)
-    holds = math.isnan(ratio) or ratio >= question.limit - TOLERANCE or not measurement.finite
+    beyond = math.isnan(ratio) or not measurement.finite
+    holds = beyond or _clearly(ratio - (question.limit - TOLERANCE), measurement)
     return Verdict(holds, f"measured {_power(ratio)}", ratio)
 
 

@@ -61,6 +61,16 @@ def test_vanishing(gradients: tuple[float, ...], expected: Status) -> None:
     assert status(Claim(ClaimKind.VANISHING, -6.0), measured(*gradients)) is expected
 
 
+@pytest.mark.parametrize(("ratio", "expected"), [(-2.9, Status.CONFIRMED), (-2.0, Status.REFUTED), (-2.5, None)])
+def test_what_was_assumed_may_make_it_too_close_to_tell(ratio: float, expected: Status | None) -> None:
+    claim, figures = Claim(ClaimKind.VANISHING), measured(ratio, 0.0, 0.0, slack=0.3, assumptions=("smaller images",))
+    if expected is not None:
+        assert status(claim, figures) is expected
+        return
+    with pytest.raises(NotMeasurable, match="smaller images"):
+        status(claim, figures)
+
+
 def test_the_figures_stand_side_by_side() -> None:
     found = judge(ask(NETWORK, Claim(ClaimKind.VANISHING, -6.8)), measured(-6.0, -3.0, 1.0))
     assert (found.predicted_log10, found.measured_log10, found.seeds) == (-6.8, -7.0, 5)
