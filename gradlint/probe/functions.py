@@ -117,6 +117,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "soft_shrink": lambda x, node: F.softshrink(x, node.get("threshold", 0.5)),
     "hard_shrink": lambda x, node: F.hardshrink(x, node.get("threshold", 0.5)),
     "sparse_plus": _sparse_plus,
+    "sparse_sigmoid": lambda x, node: (0.5 * (x + 1)).clamp(0, 1),
     "exp": lambda x, node: torch.exp(x),
     "expm1": lambda x, node: torch.expm1(x),
     "log": lambda x, node: torch.log(x),
@@ -170,6 +171,7 @@ _SATURATED: Mapping[str, Callable[[Tensor, NodeSpec], Tensor]] = {
     # told from the output y; the slope of tanh is 1 - y^2, of softsign (1 - |y|)^2, of erf exp(-x^2)
     "sigmoid": lambda y, node: (y - 0.5).abs() > _EDGE - 0.5,
     "hard_sigmoid": lambda y, node: (y <= 0) | (y >= 1),
+    "sparse_sigmoid": lambda y, node: (y <= 0) | (y >= 1),
     "tanh": lambda y, node: y * y > 0.99,
     "hard_tanh": lambda y, node: (y <= node.get("minimum", -1.0)) | (y >= node.get("maximum", 1.0)),
     "softsign": lambda y, node: y.abs() > 0.9,
