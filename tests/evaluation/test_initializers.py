@@ -1,0 +1,129 @@
+"""What initialization code reaches: which layers it draws, which were made too late, and whether it runs at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gradlint.evaluation.driver import Evaluation
+from gradlint.network import Unapplied
+
+Run = Callable[..., Evaluation]
+
+MODULE = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(8, 8)
+        {before}
+        self.b = nn.Linear(8, 8)
+        {after}
+
+    def draw(self, module):
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+
+    def {method}(self):
+        nn.init.normal_(self.a.weight, std=0.1)
+
+    def forward(self, x):
+        return self.b(torch.tanh(self.a(x)))
+
+
+net = Net()
+"""
+TRAINING = """
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for x, y in loader:
+    optimizer.zero_grad()
+    nn.functional.mse_loss(net(x), y).backward()
+    optimizer.step()
+"""
+
+
+def module(before: str = "pass", after: str = "pass", method: str = "unused") -> str:
+    return MODULE.format(before=before, after=after, method=method)
+
+
+def unapplied(evaluation: Evaluation) -> list[tuple[str, str, tuple[str, ...]]]:
+    (network,) = evaluation.networks
+    return [(item.how, item.name, item.layers) for item in network.unapplied]
+
+
+def test_apply_at_the_end_reaches_everything(evaluate_text: Run) -> None:
+    assert unapplied(evaluate_text(module(after="self.apply(self.draw)"))) == []
+
+
+def test_apply_before_a_layer_misses_it(evaluate_text: Run) -> None:
+    assert unapplied(evaluate_text(module(before="self.apply(self.draw)"))) == [("early", "draw", ("b",))]
+
+
+def test_a_layer_that_other_code_draws_is_not_missed(evaluate_text: Run) -> None:
+    text = module(before="self.apply(self.draw)", after="nn.init.zeros_(self.b.weight)")
+    assert unapplied(evaluate_text(text)) == []
+
+
+def test_a_loop_over_modules_before_a_layer_misses_it(evaluate_text: Run) -> None:
+    text = module(before="for m in self.modules():\n            self.draw(m)")
+    assert unapplied(evaluate_text(text)) == [("early", "", ("b",))]
+
+
+def test_a_loop_over_children_of_one_part_is_meant_for_that_part(evaluate_text: Run) -> None:
+    text = module(before="for m in self.a.modules():\n            self.draw(m)")
+    assert unapplied(evaluate_text(text)) == []
+
+
+def test_a_function_for_other_classes_reaches_nothing(evaluate_text: Run) -> None:
+    function = "\ndef init(m):\n    if isinstance(m, nn.Conv2d):\n        nn.init.ones_(m.weight)\nnet.apply(init)\n"
+    assert unapplied(evaluate_text(module() + function)) == [("unmatched", "init", ())]
+
+
+def test_a_function_that_finds_its_layers_elsewhere_is_useful(evaluate_text: Run) -> None:
+    function = "\ndef init(m):\n    if isinstance(m, nn.Conv2d):\n        nn.init.ones_(m.weight)\nnet.apply(init)\n"
+    other = "conv = nn.Sequential(nn.Conv2d(1, 2, 3))\nconv.apply(init)\n"
+    evaluation = evaluate_text(module() + function + other)
+    assert [network.unapplied for network in evaluation.networks] == [(), ()]
+
+
+def test_a_function_that_draws_nothing_at_all_is_no_initialization(evaluate_text: Run) -> None:
+    function = (
+        "\ndef freeze(m):\n    if isinstance(m, nn.Conv2d):\n        m.requires_grad_(False)\nnet.apply(freeze)\n"
+    )
+    assert unapplied(evaluate_text(module() + function)) == []
+
+
+def test_a_method_that_nothing_calls_is_noted_where_the_network_is_trained(evaluate_text: Run) -> None:
+    text = module(method="init_weights")
+    assert unapplied(evaluate_text(text)) == []
+    assert ("uncalled", "init_weights", ("",)) in unapplied(evaluate_text(text + TRAINING))
+
+
+def test_looking_at_an_uncalled_method_leaves_the_weights_as_they_are(evaluate_text: Run) -> None:
+    (network,) = evaluate_text(module(method="init_weights") + TRAINING).networks
+    assert {parameter.distribution.scheme for parameter in network.parameters} == {"torch"}
+    assert all(not parameter.distribution.explicit for parameter in network.parameters)
+
+
+def test_a_method_that_is_called_is_fine(evaluate_text: Run) -> None:
+    text = module(after="self.init_weights()", method="init_weights")
+    assert unapplied(evaluate_text(text + TRAINING)) == []
+
+
+def test_resetting_to_the_default_changes_nothing(evaluate_text: Run) -> None:
+    text = module(method="reset").replace(
+        "nn.init.normal_(self.a.weight, std=0.1)", "self.a.reset_parameters()  # nn.init."
+    )
+    text = text.replace("    def draw(self, module):\n", "    def forwarded(self, module):\n").replace(
+        "        if isinstance(module, nn.Linear):\n            nn.init.xavier_uniform_(module.weight)\n",
+        "        return module\n",
+    )
+    assert unapplied(evaluate_text(text + TRAINING)) == []
+
+
+def test_the_place_is_that_of_the_code(evaluate_text: Run) -> None:
+    (network,) = evaluate_text(module(method="init_weights") + TRAINING).networks
+    found: Unapplied = next(item for item in network.unapplied if item.name == "init_weights")
+    assert found.origin.span.line == 18
