@@ -75,8 +75,8 @@ def draw(distribution: Distribution, shape: tuple[int, ...], dtype: torch.dtype)
     return value
 
 
-class Run:
-    """One forward and backward pass with one draw of the weights."""
+class Forward:
+    """One forward pass with one draw of the weights; `run` repeats it on the same input."""
 
     def __init__(self, network: Network, seed: int, dtype: torch.dtype = torch.float64) -> None:
         torch.manual_seed(seed)
@@ -84,19 +84,23 @@ class Run:
         self.dtype = dtype
         self.parameters: dict[int, Tensor] = {}
         self.values: dict[int, Tensor] = {}
-        self.weighted: list[tuple[Node, Tensor]] = []
-        for node in network.nodes:
+        self.sources: dict[int, Tensor] = {}
+        self.outputs = self.run()
+
+    def run(self) -> list[Tensor]:
+        """The outputs."""
+        for node in self.network.nodes:
+            self.values[id(node)] = self.visit(node)
+        return [self.values[id(node)] for node in self.network.outputs]
+
+    def visit(self, node: Node) -> Tensor:
+        if node.inputs or node.parameters:
             value = getattr(self, f"_{node.kind}")(node, [self.values[id(n)] for n in node.inputs])
-            self.values[id(node)] = value
-            if node.weighted:
-                if not value.requires_grad:
-                    value.requires_grad_()
-                value.retain_grad()
-                self.weighted.append((node, value))
-        self.outputs = [self.values[id(node)] for node in network.outputs]
-        loss = sum((torch.randn_like(value) * value).sum() for value in self.outputs)
-        assert isinstance(loss, Tensor)
-        loss.backward()
+            assert isinstance(value, Tensor)
+            return value
+        if id(node) not in self.sources:
+            self.sources[id(node)] = getattr(self, f"_{node.kind}")(node, [])
+        return self.sources[id(node)]
 
     def parameter(self, parameter: Parameter) -> Tensor:
         if id(parameter) not in self.parameters:
@@ -106,23 +110,6 @@ class Run:
 
     def of(self, node: Node, role: str) -> Tensor | None:
         return self.parameter(node.parameters[role]) if role in node.parameters else None
-
-    def norms(self) -> list[float]:
-        """L2 norm of the gradient at the output of every weighted layer."""
-        return [float(v.grad.norm()) if v.grad is not None else 0.0 for _, v in self.weighted]
-
-    def signals(self) -> list[float]:
-        """Mean square of the output of every weighted layer."""
-        return [float(v.detach().square().mean()) for _, v in self.weighted]
-
-    def covariances(self) -> list[float]:
-        """Mean product of the outputs of two samples, for every weighted layer."""
-        found = []
-        for _, v in self.weighted:
-            flat = v.detach().flatten(1)
-            n = len(flat)
-            found.append(float((flat.sum(0).square().mean() - flat.square().sum(0).mean()) / (n * (n - 1))))
-        return found
 
     def _input(self, node: Node, _: list[Tensor]) -> Tensor:
         if node.get("dtype") == "int":
@@ -233,6 +220,43 @@ class Run:
 
     def _matmul(self, node: Node, x: list[Tensor]) -> Tensor:
         return x[0] @ x[1]
+
+
+class Run(Forward):
+    """A forward and a backward pass: gradients of a random linear function of the outputs."""
+
+    def __init__(self, network: Network, seed: int, dtype: torch.dtype = torch.float64) -> None:
+        self.weighted: list[tuple[Node, Tensor]] = []
+        super().__init__(network, seed, dtype)
+        loss = sum((torch.randn_like(value) * value).sum() for value in self.outputs)
+        assert isinstance(loss, Tensor)
+        loss.backward()
+
+    def visit(self, node: Node) -> Tensor:
+        value = super().visit(node)
+        if node.weighted:
+            if not value.requires_grad:
+                value.requires_grad_()
+            value.retain_grad()
+            self.weighted.append((node, value))
+        return value
+
+    def norms(self) -> list[float]:
+        """L2 norm of the gradient at the output of every weighted layer."""
+        return [float(v.grad.norm()) if v.grad is not None else 0.0 for _, v in self.weighted]
+
+    def signals(self) -> list[float]:
+        """Mean square of the output of every weighted layer."""
+        return [float(v.detach().square().mean()) for _, v in self.weighted]
+
+    def covariances(self) -> list[float]:
+        """Mean product of the outputs of two samples, for every weighted layer."""
+        found = []
+        for _, v in self.weighted:
+            flat = v.detach().flatten(1)
+            n = len(flat)
+            found.append(float((flat.sum(0).square().mean() - flat.square().sum(0).mean()) / (n * (n - 1))))
+        return found
 
 
 def log10_profile(network: Network, seeds: int, dtype: torch.dtype = torch.float64) -> list[list[float]]:

@@ -1,6 +1,7 @@
 """Predicting signal and gradient statistics of a network at initialization, by mean-field theory."""
 
 from gradlint.propagation.context import Settings
+from gradlint.propagation.curvature import largest_learning_rate
 from gradlint.propagation.profile import LayerProfile, Profile, propagate
 from gradlint.propagation.recurrent import Horizon
 from gradlint.propagation.whatif import (
@@ -21,6 +22,7 @@ __all__ = [
     "Settings",
     "UnknownTransformation",
     "horizon_remedies",
+    "largest_learning_rate",
     "propagate",
     "remedies",
     "transform",

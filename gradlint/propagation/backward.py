@@ -104,6 +104,7 @@ def through_function(node: Node, source: Node, key: Key, gradient: Gradient, con
     luck = min(gradient.luck, max(1.0 / result.chi, 1.0))
     moved = gradient.times(result.chi * luck)._replace(
         samples=gradient.samples * samples,
+        alike=gradient.alike * samples,
         positions=gradient.positions * positions,
         units=gradient.units * carried(signal.units),
         overlap=gradient.overlap * samples * samples,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from gradlint.network import Kind, Network, Node, Parameter
 from gradlint.propagation.context import Context, NotModelled, Settings, describe
+from gradlint.propagation.curvature import curvature
 from gradlint.propagation.dead import dead_shares
 from gradlint.propagation.geometry import axis_size, entries
 from gradlint.propagation.passes import backward_pass, connected, forward_pass, log_norm
@@ -52,7 +53,8 @@ class Profile:
     of the recurrent layers. `verdict` is "healthy", "vanishing", "exploding" (out of bounds as a whole and
     for each place in space or time), "dead" or "unknown"; `reason` says why in the last case, and names the
     layer in the one before. `assumptions` are sentences on what had to be assumed; `first` and
-    `last` are the layers that are compared.
+    `last` are the layers that are compared. `curvature` is the largest eigenvalue of the mean of J^T J (see
+    `curvature`), where theory gives one.
     """
 
     layers: tuple[LayerProfile, ...]
@@ -66,6 +68,7 @@ class Profile:
     assumptions: tuple[str, ...] = ()
     first: Node | None = None
     last: Node | None = None
+    curvature: float | None = None
 
     @property
     def known(self) -> bool:
@@ -164,6 +167,7 @@ def _profile(
         _assumed(network, context),
         first.node,
         last,
+        None if looked_past else curvature(network, outputs, gradients, context),
     )
 
 

@@ -86,7 +86,8 @@ class Gradient(NamedTuple):
     over the norm of the gradient: linear and positively homogeneous operations pass that product on
     unchanged (Euler's theorem), which bounds the gradient from below where the signal is small. `rectified`
     is the share of units that the rectifier just behind lets through, `luck` how much likelier than others the
-    units with a gradient are to pass the rectifier just before. `selected` is the Gaussian that max-pooling
+    units with a gradient are to pass the rectifier just before. `alike` is the correlation between two samples of
+    the gradient of one and the same output. `selected` is the Gaussian that max-pooling
     chose its entries from; `shares` how the squared norm is spread over the parts of a concatenation, where
     it is not by their size.
     """
@@ -101,6 +102,7 @@ class Gradient(NamedTuple):
     work: float = 0.0
     rectified: float = 0.0
     luck: float = 1.0
+    alike: float = 1.0
     selected: tuple[float, float] | None = None
     shares: tuple[float, ...] = ()
 
@@ -146,6 +148,7 @@ def merge(first: Gradient, second: Gradient, strength: float) -> Gradient:
         (high.work * math.sqrt(a) + low.work * math.sqrt(b)) / math.sqrt(total),
         0.0,
         a * high.luck + b * low.luck,
+        a * high.alike + b * low.alike,
         shares=tuple([a * x + b * y for x, y in zip(high.shares, low.shares, strict=True)])
         if len(high.shares) == len(low.shares)
         else (),
