@@ -75,7 +75,7 @@ def read(file: Path, call: str) -> Network:
     return on_deep_stack(evaluate)
 
 
-def _folder(package: str, *parts: str) -> Path | None:
+def folder_of(package: str, *parts: str) -> Path | None:
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None:
         print(f"{package} is not installed: its networks are left out")
@@ -118,7 +118,7 @@ class Recorder:
 
 def torchvision_rows() -> Iterator[Row]:
     """One row for each classification network that is measured; heads that start at zero are drawn like LeCun's."""
-    folder = _folder("torchvision", "models")
+    folder = folder_of("torchvision", "models")
     if folder is None:
         return
     library = torch.library.Library("torchvision", "FRAGMENT")
@@ -159,7 +159,7 @@ def _fill_zero_heads(model: nn.Module) -> None:
 def keras_rows() -> Iterator[Row]:
     """The same for Keras applications, under Keras's PyTorch backend."""
     os.environ["KERAS_BACKEND"] = "torch"
-    folder = _folder("keras", "src", "applications")
+    folder = folder_of("keras", "src", "applications")
     if folder is None:
         return
     import keras
