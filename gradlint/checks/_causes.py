@@ -79,10 +79,14 @@ def gradient_problem(
     )
     first = first_layer(profile)
     overflows = profile.log10_gradient_ratio == math.inf
-    if not overflows and first.origin is not None and first.origin.syntax is not where.syntax:
+    if not overflows and first.origin is not None and not _same_line(first.origin, where):
         arrival = Aside(first.origin, f"the gradient arrives here: {layer_name(first, network)}")
         problem = replace(problem, related=(arrival,))
     yield problem
+
+
+def _same_line(first: Origin, second: Origin) -> bool:
+    return first.source is second.source and first.span.line == second.span.line
 
 
 def by_hand(subject: NetworkSubject, *, small: bool) -> Iterator[Problem]:
