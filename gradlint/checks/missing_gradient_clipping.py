@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gradlint.checks._causes import first_layer
 from gradlint.checks._wording import layer_name, listed, power
 from gradlint.claims import Claim, ClaimKind
 from gradlint.findings import Confidence, Evidence, Remedy, Severity
-from gradlint.network import EventKind, Framework, Kind, Network, Node, Origin, TrainingLoop, topological
+from gradlint.network import EventKind, Framework, Kind, Node, Origin, TrainingLoop, topological
 from gradlint.propagation.profile import EXPLODING
 from gradlint.subjects import NetworkSubject, Problem, TrainingSubject
 
@@ -47,19 +47,21 @@ def _step(loop: TrainingLoop) -> Origin | None:
 def _recurrent(member: NetworkSubject, loop: TrainingLoop, where: Origin) -> Iterator[Problem]:
     network = member.network
     longest = math.log10(member.bounds.exploding) / math.log10(_GROWTH)
+    # A network may have no forward pass of its own, but a training step that makes one.
+    nodes = network.nodes or topological(loop.objectives)
     cells = [
         node
-        for node in network.nodes
+        for node in nodes
         if node.kind is Kind.RECURRENT
         and any(parameter.trainable for parameter in node.parameters.values())
-        and (_steps(network, node) or math.inf) > longest
+        and (_steps(nodes, node) or math.inf) > longest
     ]
     if not cells:
         return
     unbounded = [node for node in cells if node.get("cell") == "rnn" and node.get("activation") in _UNBOUNDED]
     first = (unbounded or cells)[0]
     kinds = listed(sorted({_CELLS.get(node.get("cell"), "recurrent") for node in cells}))
-    steps = _steps(network, first)
+    steps = _steps(nodes, first)
     times = f"{steps} times" if steps else "once for every step of a sequence"
     message = (
         f"a network with {kinds} layers is trained without gradient clipping: the gradient passes "
@@ -77,10 +79,10 @@ def _recurrent(member: NetworkSubject, loop: TrainingLoop, where: Origin) -> Ite
     )
 
 
-def _steps(network: Network, node: Node) -> int | None:
+def _steps(nodes: Sequence[Node], node: Node) -> int | None:
     """How often a recurrent layer runs on one sequence, where the source says it."""
     once = node.get("steps")
-    calls = sum(other.layer is node.layer for other in network.nodes if other.kind is Kind.RECURRENT)
+    calls = sum(other.layer is node.layer for other in nodes if other.kind is Kind.RECURRENT)
     calls = calls if node.layer is not None else 1
     if not isinstance(once, int) or any(_open(source) for source in topological((node,))):
         return None
