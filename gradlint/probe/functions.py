@@ -75,6 +75,12 @@ def _clamp(x: Tensor, node: NodeSpec) -> Tensor:
     return x if low is None and high is None else x.clamp(min=low, max=high)
 
 
+def _sqrt(x: Tensor, node: NodeSpec) -> Tensor:
+    if not node.get("safe", False):
+        return torch.sqrt(x)
+    return torch.where(x > 0, torch.sqrt(torch.where(x > 0, x, torch.ones_like(x))), torch.zeros_like(x))
+
+
 def _pow(x: Tensor, node: NodeSpec) -> Tensor:
     exponent = node.get("exponent")
     if exponent is None:
@@ -122,7 +128,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "expm1": lambda x, node: torch.expm1(x),
     "log": lambda x, node: torch.log(x),
     "log1p": lambda x, node: torch.log1p(x),
-    "sqrt": lambda x, node: torch.sqrt(x),
+    "sqrt": _sqrt,
     "rsqrt": lambda x, node: torch.rsqrt(x),
     "pow": _pow,
     "square": lambda x, node: x * x,

@@ -209,7 +209,7 @@ def _reduce(x: Tensor, kind: str, node: NodeSpec, sizes: Sequence[int] | None) -
         spatial = range(1, x.dim() - 1) if node.get("channel_axis", 1) == -1 else range(2, x.dim())
         axes = tuple(spatial)
     axes = tuple(int(axis) % x.dim() for axis in ((axes,) if isinstance(axes, int) else axes))
-    keep = sizes is not None and len(sizes) == x.dim() and bool(axes)
+    keep = bool(node.get("keepdims", False)) if sizes is None else len(sizes) == x.dim()
     if not axes:
         return x
     if kind == "max":
@@ -228,20 +228,18 @@ def _reduce(x: Tensor, kind: str, node: NodeSpec, sizes: Sequence[int] | None) -
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, node: NodeSpec, sizes: Sequence[int] | None) -> Tensor:
-    """Scaled dot-product attention (Vaswani et al. 2017), heads in an axis of their own or still in the features."""
+    """Scaled dot-product attention (Vaswani et al. 2017) over the last but one axis, or the first where time is first.
+
+    `heads` says into how many the last axis is divided.
+    """
     heads = int(node.get("heads", 1))
     time_first = query.dim() == 3 and node.get("sequence_axis", node.get("time_axis", 1)) == 0
     if time_first:
         query, key, value = (x.transpose(0, 1) for x in (query, key, value))
-    merged = query.dim() == 3 and heads > 1
-    swapped = query.dim() == 4 and query.shape[2] == heads != query.shape[1]
-    if merged:
-        query, key, value = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))
-    elif swapped:
-        query, key, value = (x.transpose(1, 2) for x in (query, key, value))
-    if query.dim() == 4 and key.shape[1] != query.shape[1]:
-        repeat = query.shape[1] // key.shape[1]
-        key, value = key.repeat_interleave(repeat, 1), value.repeat_interleave(repeat, 1)
+    if heads > 1:
+        query, key, value = (x.unflatten(-1, (heads, -1)).transpose(-3, -2) for x in (query, key, value))
+    if query.dim() > 3 and 1 < key.shape[-3] < query.shape[-3]:  # several heads share one of keys and values
+        key, value = (x.repeat_interleave(query.shape[-3] // x.shape[-3], -3) for x in (key, value))
     y = F.scaled_dot_product_attention(
         query,
         key,
@@ -250,13 +248,10 @@ def attention(query: Tensor, key: Tensor, value: Tensor, node: NodeSpec, sizes: 
         is_causal=bool(node.get("causal", False)),
         scale=node.get("scale"),
     )
-    if merged:
-        y = y.transpose(1, 2).flatten(2)
-        y = y.transpose(0, 1) if time_first else y
-    elif time_first:
+    if heads > 1:
+        y = y.transpose(-3, -2).flatten(-2)
+    if time_first:
         y = y.transpose(0, 1)
-    elif swapped:
-        y = y.transpose(1, 2)
     return y if sizes is None or tuple(y.shape) == tuple(sizes) else y.reshape(tuple(sizes))
 
 

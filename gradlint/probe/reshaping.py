@@ -31,8 +31,8 @@ def reshape(inputs: Sequence[Tensor], node: NodeSpec, sizes: Sizes) -> Tensor:
         return x
     if operation == "transpose":
         return _transpose(x, node, sizes)
-    if operation == "where" and len(inputs) > 1:
-        return _where(inputs, sizes)
+    if operation == "where":
+        return _where(inputs, sizes) if len(inputs) > 1 else _masked(x, node)
     if operation in ("slice", "split"):
         return _slice(x, node, sizes)
     target = complete(sizes, x, operation, node)
@@ -110,6 +110,19 @@ def _where(inputs: Sequence[Tensor], sizes: Sizes) -> Tensor:
     mask = torch.arange(math.prod(shape), device=first.device).reshape(shape) % 2 == 0
     y = torch.where(mask, first, second)
     return y if fits(y, sizes) else first.expand(shape)
+
+
+def _masked(x: Tensor, node: NodeSpec) -> Tensor:
+    """`x` with a number in the entries that a mask selects.
+
+    Scores between all pairs of steps are masked where the second step comes later, as causal attention does;
+    of other masks nothing is known, and they select nothing.
+    """
+    value = node.get("value")
+    if value is None or x.dim() < 2 or x.shape[-1] != x.shape[-2]:
+        return x
+    later = torch.ones(x.shape[-2:], dtype=torch.bool, device=x.device).triu(1)
+    return x.masked_fill(later, float(value))
 
 
 def _slice(x: Tensor, node: NodeSpec, sizes: Sizes) -> Tensor:

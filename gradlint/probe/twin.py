@@ -203,11 +203,20 @@ class Twin(nn.Module):  # type: ignore[misc]  # torch is not there when types ar
         return total + constant if constant else total
 
     def _multiply(self, position: int, node: NodeSpec, inputs: list[Tensor]) -> Tensor:
+        if node.get("outer", False):
+            return self._outer(position, inputs)
         product = inputs[0]
         for x in inputs[1:]:
             product = product * x
         constant = node.get("constant")
         return product if constant is None else product * constant
+
+    def _outer(self, position: int, inputs: list[Tensor]) -> Tensor:
+        """Each entry with each."""
+        left, right = inputs
+        y = torch.outer(left.flatten(), right.flatten())
+        sizes = self._sizes(position)
+        return y if sizes is None else y.reshape(sizes)
 
     def _concatenate(self, position: int, node: NodeSpec, inputs: list[Tensor]) -> Tensor:
         join = torch.stack if node.get("stacked", False) else torch.cat

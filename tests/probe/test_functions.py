@@ -78,3 +78,11 @@ def test_an_entry_is_saturated_where_the_slope_is_below_a_hundredth(function: st
 def test_a_softmax_is_saturated_where_one_class_has_all() -> None:
     y = activate(torch.tensor([[50.0, 0.0], [0.0, 0.1]]), node("softmax", axis=-1))
     assert saturated_share(y, node("softmax", axis=-1)) == 0.5
+
+
+def test_a_safe_root_has_no_slope_at_zero() -> None:
+    for safe, expected in ((True, 0.0), (False, float("inf"))):
+        x = torch.zeros(1, requires_grad=True)
+        activate(x, node("sqrt", safe=safe)).backward()
+        assert x.grad is not None
+        assert x.grad.item() == expected

@@ -176,14 +176,25 @@ def test_attention_with_heads_in_the_features_is_that_with_heads_apart() -> None
     apart = [x.unflatten(-1, (3, 4)).transpose(1, 2) for x in (q, k, v)]
     expected = F.scaled_dot_product_attention(*apart, is_causal=True)
     assert same(layers.attention(q, k, v, described, (2, 7, 12)), expected.transpose(1, 2).flatten(2))
-    assert same(layers.attention(*apart, described, None), expected)
-    last = [x.transpose(1, 2) for x in apart]
-    assert same(layers.attention(*last, described, None), expected.transpose(1, 2))
+    assert same(layers.attention(*apart, node("attention", heads=1, causal=True), None), expected)
+
+
+def test_attention_with_time_first() -> None:
+    q, k, v = (torch.randn(7, 2, 12) for _ in range(3))
+    y = layers.attention(q, k, v, node("attention", heads=3, sequence_axis=0), (7, 2, 12))
+    turned = [x.transpose(0, 1) for x in (q, k, v)]
+    assert same(y, layers.attention(*turned, node("attention", heads=3), (2, 7, 12)).transpose(0, 1))
+
+
+def test_a_single_query_attends_to_its_own_head() -> None:
+    q, kv = torch.randn(2, 4, 1, 8), torch.randn(2, 4, 6, 8)
+    y = layers.attention(q, kv, kv, node("attention", heads=1), None)
+    assert same(y, F.scaled_dot_product_attention(q, kv, kv))
 
 
 def test_few_key_heads_are_shared() -> None:
     q, kv = torch.randn(2, 4, 7, 8), torch.randn(2, 2, 7, 8)
-    y = layers.attention(q, kv, kv, node("attention", heads=4), None)
+    y = layers.attention(q, kv, kv, node("attention", heads=1), None)
     repeated = kv.repeat_interleave(2, 1)
     assert same(y, F.scaled_dot_product_attention(q, repeated, repeated))
 

@@ -382,3 +382,19 @@ def test_layers_are_reported_in_the_order_in_which_they_run() -> None:
     network = convolutional()
     figures = measure(describe(network)[0], Request(seeds=1))
     assert names(figures.layers) == [node.name for node in network.weighted]
+
+
+def test_a_mask_over_pairs_of_steps_hides_the_later_ones() -> None:
+    g = Graph()
+    g.node(Kind.RESHAPE, g.input(1, 3, 3), shape=(1, 3, 3), operation="where", value=-math.inf)
+    (y,) = run(g.network(), torch.ones(1, 3, 3))
+    assert torch.equal(y.isinf()[0], torch.ones(3, 3).triu(1).bool())
+
+
+def test_an_outer_product() -> None:
+    g = Graph()
+    a, b = g.input(3), g.input(4)
+    g.node(Kind.MULTIPLY, a, b, shape=(3, 4), outer=True)
+    x, y = torch.randn(3), torch.randn(4)
+    (product,) = run(g.network(), x, y)
+    assert torch.equal(product, torch.outer(x, y))
