@@ -158,6 +158,8 @@ class _Follower:
 
     def _broadcast(self, position: int, node: NodeSpec) -> Place:
         after = self.shape(position)
+        if node.get("outer", False):
+            raise Lost
         found: Place | None = None
         for source in node.inputs:
             place = self.found[source]

@@ -15,7 +15,7 @@ from gradlint.probe.errors import INSTALL_HINT, NotMeasurable, ProbeUnavailable
 from gradlint.probe.measurement import Measurement
 from gradlint.probe.network_spec import NetworkSpec, describe
 from gradlint.probe.process import ChildProcess
-from gradlint.probe.question import Question, ask
+from gradlint.probe.question import Question, ask, file_of
 from gradlint.probe.request import Request, StepRequest
 from gradlint.probe.settings import DEVICES, ProbeSettings
 from gradlint.probe.verdict import LOGARITHMIC, horizon_steps, judge
@@ -89,9 +89,8 @@ class Probe:
             ProbeUnavailable: nothing can be.
         """
         spec, _ = describe(network)
-        file = "" if network.origin is None else str(network.origin.source.name)
         step = StepRequest() if self.settings.steps else None
-        return self._measure(spec, file, network.call, {"steps": self.settings.steps, "step": step})
+        return self._measure(spec, file_of(network), network.call, {"steps": self.settings.steps, "step": step})
 
     def _answer(self, question: Question) -> Evidence:
         try:

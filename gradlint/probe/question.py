@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from gradlint.claims import NEUTRAL, THRESHOLDS, Claim, ClaimKind, Loss, Step
 from gradlint.network import Kind, Network, Node, Parameter, topological
@@ -83,10 +84,15 @@ def ask(network: Network, claim: Claim) -> Question:
         step=None if claim.step is None else _step(claim.step, index),
         steps=claim.steps,
         inputs=claim.inputs,
-        file="" if network.origin is None else str(network.origin.source.name),
+        file=file_of(network),
         call=network.call,
         obstacle=_NO_PART if missing else "",
     )
+
+
+def file_of(network: Network) -> str:
+    """The absolute path of the file that builds a network; empty where there is none."""
+    return "" if network.origin is None else str(Path(network.origin.source.name).absolute())
 
 
 def _towards(network: Network, objective: Node) -> Network:

@@ -106,6 +106,15 @@ def test_a_script_imports_the_files_beside_it(probe: Probe, network: Callable[..
     assert probe.confirm(network("from parts import Net"), CLAIM).status is Status.CONFIRMED
 
 
+def test_a_relative_path_is_that_of_the_run(
+    probe: Probe, network: Callable[..., Network], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = network(GOOD)
+    monkeypatch.chdir(tmp_path)
+    graph.origin = Origin(_Source(Path("model.py")), None)
+    assert probe.confirm(graph, CLAIM).status is Status.CONFIRMED
+
+
 def test_the_main_block_of_a_script_does_not_run(probe: Probe, network: Callable[..., Network]) -> None:
     text = GOOD + "\nif __name__ == '__main__':\n    raise SystemExit('training')\n"
     assert probe.confirm(network(text), CLAIM).status is Status.CONFIRMED
