@@ -174,14 +174,14 @@ def windows(node: Node) -> tuple[float, float]:
 
 
 def broadcast(source: Sequence[int] | None, target: Sequence[int] | None, channel: int) -> tuple[int, int]:
-    """How many times an operand is repeated along the units and along the other axes."""
+    """How many times an operand is repeated along the units and along the other axes, but for the batch."""
     if source is None or target is None:
         return 1, 1
     offset = len(target) - len(source)
     units = others = 1
     for axis, length in enumerate(target):
         own = source[axis - offset] if axis >= offset else 1
-        if own == 1 and length > 1:
+        if own == 1 and length > 1 and axis > 0:
             if axis == channel:
                 units *= length
             else:

@@ -187,9 +187,13 @@ def _first(layers: Sequence[LayerProfile]) -> LayerProfile:
 
 
 def _horizons(weighted: Sequence[Node]) -> tuple[Horizon, ...]:
+    """One for each recurrent layer, however often it is called."""
     found = []
+    seen: set[int] = set()
     for node in weighted:
-        if node.kind is Kind.RECURRENT:
+        kernel = id(node.parameters.get("weight_hh_l0"))
+        if node.kind is Kind.RECURRENT and kernel not in seen:
+            seen.add(kernel)
             try:
                 found.append(horizon(node))
             except NotModelled:
