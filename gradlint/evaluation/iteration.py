@@ -19,7 +19,6 @@ from gradlint.evaluation.values import (
     Unknown,
     Value,
 )
-
 from gradlint.frameworks.modules import is_layer
 
 if TYPE_CHECKING:

@@ -93,7 +93,8 @@ class Node:
     - RESHAPE: `operation`: "view", "transpose", "slice", "split", "pad", "expand", "interpolate", "gather",
       "identity", "flip", "cast", "pixel_shuffle", "roll", "where". No arithmetic; the output entries are
       input entries (or interpolations, or zeros for padding). `axes` where the operation has some.
-      A selection by a condition has that node as `condition`. A split or a slice with a known range has `axis`, `start`, `stop` (entries along the axis). A "where" with a
+      A selection by a condition has that node as `condition`. A split or a slice with a known range has `axis`,
+      `start`, `stop` (entries along the axis). A "where" with a
       `value` has that number in the entries that it replaces; without, its entries come from any of its inputs.
     - ADD: `coefficients` (one per input), `constant` (a number added).
     - CONCATENATE: `axis`; `stacked` true for a new axis.
