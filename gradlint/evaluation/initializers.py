@@ -158,7 +158,7 @@ def _uncalled(interpreter: Interpreter, instance: Instance, layers: list[tuple[s
         return
     seen: set[int] = set()
     for path, layer in layers:
-        for function in _methods(layer.cls):
+        for function in list(_methods(layer.cls)):
             if id(function) in seen:
                 continue
             seen.add(id(function))
@@ -174,7 +174,7 @@ def _methods(cls: Class) -> Iterator[Function]:
         return
     for ancestor in cls.mro:
         if isinstance(ancestor, Class) and ancestor.syntax is not None:
-            for name, function in ancestor.namespace.items():
+            for name, function in list(ancestor.namespace.items()):
                 if not isinstance(function, Function) or name.startswith("__") or "__called__" in function.attributes:
                     continue
                 module = getattr(function.scope.source, "module", None)
