@@ -29,7 +29,8 @@ _SENTENCE = re.compile(r"(.+?[.!?])(?:\s|$)", re.DOTALL)
 _CODE = re.compile(r"[A-Z]+\d+")
 
 _REQUIRED = {"code": str, "severity": str, "confidence": str, "frameworks": list, "since": str}
-_OPTIONAL = {"preview": bool, "yields-to": list}
+_OPTIONAL = {"preview": bool, "yields-to": list, "looks-at": str}
+_LOOKS_AT = ("networks", "files")
 
 
 class CatalogueError(Exception):
@@ -50,7 +51,8 @@ class Rule:
     """One rule: what its page says of it, and where page and check are.
 
     `check` is the name of a module of gradlint, or the file of a user's own check. `yields_to` names the
-    rules whose finding on the same network makes a finding of this one superfluous.
+    rules whose finding on the same network makes a finding of this one superfluous. `of_files` marks a rule that
+    looks at files as such, and at no network or training loop: only these are asked about files without any.
     """
 
     code: str
@@ -63,6 +65,7 @@ class Rule:
     check: str | Path
     preview: bool = False
     yields_to: tuple[str, ...] = ()
+    of_files: bool = False
 
     @cached_property
     def text(self) -> str:
@@ -93,6 +96,8 @@ class Rule:
         checks = Checks(*(getattr(module, f"check_{subject}", None) for subject in ("source", "network", "training")))
         if checks == Checks(None, None, None):
             raise CatalogueError(f"{self.check}: no check_source, check_network or check_training in it")
+        if self.of_files != (checks.source is not None):
+            raise CatalogueError(f'{self.page}: `looks-at = "files"` goes with check_source, and with nothing else')
         return checks
 
 
@@ -248,6 +253,7 @@ def _rule(page: Traversable, check: str | Path) -> Rule:
         check=check,
         preview=metadata.get("preview", False),
         yields_to=tuple(metadata.get("yields-to", ())),
+        of_files=metadata.get("looks-at") == "files",
     )
 
 
@@ -267,4 +273,6 @@ def _metadata(page: Traversable, text: str) -> dict[str, Any]:
             raise CatalogueError(f"{page}: unknown key {key} in its metadata; known: {', '.join(known)}")
         if not isinstance(value, known[key]):
             raise CatalogueError(f"{page}: {key} must be a {known[key].__name__}")
+    if metadata.get("looks-at", "networks") not in _LOOKS_AT:
+        raise CatalogueError(f"{page}: looks-at must be one of {', '.join(_LOOKS_AT)}")
     return metadata

@@ -145,7 +145,7 @@ def _report(plan: Plan, results: Sequence[FileResult]) -> Report:
         return finding.code not in ignored.get(finding.span.file, nothing)
 
     def looked_for(file: str, rule: Rule) -> bool:
-        return rule.code in active - ignored.get(file, nothing) and rule.checks.source is None
+        return rule.code in active - ignored.get(file, nothing) and not rule.of_files
 
     merged = deduplicate(finding for result in results for finding in result.findings)
     findings = [finding for finding in merged if wanted(finding) and suppressor.keep(finding)]
@@ -178,7 +178,7 @@ def _report(plan: Plan, results: Sequence[FileResult]) -> Report:
 
 def _source_findings(rules: Iterable[Rule], subject: SourceSubject, guard: Guard) -> Iterator[Finding]:
     for rule in rules:
-        if rule.checks.source is not None:
+        if rule.of_files and rule.checks.source is not None:
             for problem in guard.problems(rule.checks.source, subject):
                 assert isinstance(problem.where, Span), "a check of a source has no syntax to point at"
                 yield finding_of(rule, problem, problem.where)

@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gradlint.catalogue import Catalogue, Rule
 from gradlint.config import Settings
-from gradlint.evaluation.driver import Evaluation, Evaluator
 from gradlint.findings import Finding, Related, Span
 from gradlint.network import Origin
-from gradlint.propagation import Settings as Bounds
 from gradlint.results import Failure, FileResult, Guard, PlacedSuppression, finding_of
 from gradlint.sources import Found, Scope, SourceError, SourceFile, SourceLoader
 from gradlint.sources.parsing import syntax_error
 from gradlint.stack import on_deep_stack
 from gradlint.subjects import NetworkSubject, Place, Problem, TrainingSubject, Unreadable
+
+if TYPE_CHECKING:
+    from gradlint.evaluation.driver import Evaluation
+    from gradlint.propagation import Settings as Bounds
 
 MAXIMUM_HELD_BYTES = 4 * 1024 * 1024
 """Source whose trees are held for other files that import it; each byte takes some hundred of memory."""
@@ -52,12 +56,10 @@ class Linter:
     ) -> None:
         self.settings = settings
         self.names = dict(names)
-        self.bounds = Bounds(vanishing=settings.vanishing, exploding=settings.exploding)
         rules = tuple(rules)
         self.active = frozenset(rule.code for rule in rules)
         needed = self.active.union(*(rule.yields_to for rule in rules))
-        self.rules = tuple(rule for rule in catalogue if rule.code in needed or rule.name in needed)
-        self.evaluates = any(rule.checks.network or rule.checks.training for rule in self.rules)
+        self.rules = tuple(r for r in catalogue if (r.code in needed or r.name in needed) and not r.of_files)
         self.loader = SourceLoader(self.names)
 
     def lint(self, found: Found, data: bytes | None = None) -> FileResult:
@@ -81,9 +83,9 @@ class Linter:
             source.module  # noqa: B018 - parses, and raises if that fails
         except SourceError as error:
             return FileResult(source.name, unreadable=_unreadable(source, error), suppressions=_suppressions(source))
-        # A file is evaluated as if it were alone, so that the others, their order and the number of processes
-        # change nothing; what it shares with them is the reading and parsing of what they import.
-        evaluation = (guard(Evaluator(self.loader).evaluate, source) if self.evaluates else None) or Evaluation()
+        evaluation = guard(self._evaluate, source) if self.rules else None
+        if evaluation is None:
+            return FileResult(source.name, suppressions=_suppressions(source))
         findings = tuple(self._findings(source, evaluation, guard))
         return FileResult(
             source.name,
@@ -93,6 +95,15 @@ class Linter:
             unresolved=len(evaluation.unresolved),
             notes=tuple(f"{source.name}: {note}" for note in evaluation.notes),
         )
+
+    def _evaluate(self, source: SourceFile) -> Evaluation:
+        """Evaluate a file as if it were alone: the others, their order and the number of processes change nothing.
+
+        What it shares with them is the reading and parsing of what they import.
+        """
+        from gradlint.evaluation.driver import Evaluator  # loaded once there is a file that matters
+
+        return Evaluator(self.loader).evaluate(source)
 
     def _findings(self, source: SourceFile, evaluation: Evaluation, guard: Guard) -> Iterator[Finding]:
         by_network: dict[int, list[_Raised]] = {}
@@ -107,6 +118,13 @@ class Linter:
                 finding = guard(self._finding, item, source)
                 if finding is not None:
                     yield finding
+
+    @cached_property
+    def bounds(self) -> Bounds:
+        """Between which ratios a gradient is healthy."""
+        from gradlint.propagation import Settings as Bounds
+
+        return Bounds(vanishing=self.settings.vanishing, exploding=self.settings.exploding)
 
     def _check(self, source: SourceFile, evaluation: Evaluation, guard: Guard) -> Iterator[_Raised]:
         """Everything that the rules have to say about the networks and training loops of a file."""

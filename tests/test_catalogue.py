@@ -121,6 +121,7 @@ def test_selection(catalogue: Catalogue) -> None:
     [
         ("my-rule", "MY001", "colour = 1", "unknown key colour"),
         ("my-rule", "MY001", "preview = 1", "preview must be a bool"),
+        ("my-rule", "MY001", "looks-at = 'stars'", "looks-at must be one of networks, files"),
         ("my-rule", "MY001", "x = ", "Invalid value"),
         ("my-rule", "my-1", "", "must be `# my-rule"),
         ("unparsable-file", "MY001", "", "two rules are called unparsable-file"),
@@ -150,6 +151,16 @@ def test_a_page_without_what_it_needs_is_said(tmp_path: Path, old: str, new: str
     with pytest.raises(CatalogueError) as caught:
         load_catalogue([tmp_path])
     assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "check"),
+    [("", "def check_source(subject):\n    yield from ()\n"), ("looks-at = 'files'", CHECK)],
+)
+def test_a_page_says_whether_its_check_looks_at_files(tmp_path: Path, more: str, check: str) -> None:
+    add_rule(tmp_path, more=more, check=check)
+    with pytest.raises(CatalogueError, match='`looks-at = "files"` goes with check_source'):
+        load_catalogue([tmp_path]).find("my-rule").checks  # noqa: B018 - imports
 
 
 def test_page_and_check_come_in_pairs(tmp_path: Path) -> None:

@@ -297,7 +297,7 @@ def test_a_rule_yields_to_what_says_it_better() -> None:
 
 def test_a_check_that_fails_costs_only_itself() -> None:
     add_rule("any-network", "MY001", "def check_network(subject):\n    raise ValueError('boom')\n    yield\n")
-    add_rule("any-file", "MY002", "def check_source(subject):\n    return 1 / 0\n")
+    add_rule("any-file", "MY002", "def check_source(subject):\n    return 1 / 0\n", "looks-at = 'files'")
     write("net.py", SIGMOIDS)
     write("other.py", "import torch\n")
     report = run(

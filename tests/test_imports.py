@@ -122,6 +122,12 @@ def test_a_small_file_loads_nothing_heavy(tmp_path: Path) -> None:
     assert modules.isdisjoint(HEAVY)
 
 
+def test_files_that_do_not_matter_load_no_parser(tmp_path: Path) -> None:
+    (tmp_path / "plain.py").write_text("import json\nx = 1  # noqa: E501\n")
+    modules = loaded(".", cwd=tmp_path)
+    assert modules.isdisjoint({*HEAVY, "libcst", "gradlint.evaluation.interpreter", "gradlint.propagation.profile"})
+
+
 @pytest.mark.parametrize("command", [["rules"], ["explain", "GRD001"], ["--version"]])
 def test_what_needs_no_source_loads_no_parser(command: list[str], tmp_path: Path) -> None:
     modules = loaded(*command, cwd=tmp_path)

@@ -53,7 +53,8 @@ def _half_forward(loop: TrainingLoop, backward: Event) -> Event | None:
     """What this gradient goes back through that was computed in float16."""
     behind = {id(node) for node in topological((backward.node,))} if backward.node is not None else set()
     for event in loop.events_of(EventKind.FORWARD, EventKind.LOSS):
-        if event.details.get("autocast") == _HALF and event.node is not None and id(event.node) in behind:
+        half = event.details.get("autocast") == _HALF and (backward.conditional or not event.conditional)
+        if half and event.node is not None and id(event.node) in behind:
             return event
     return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from gradlint.evaluation.branches import Trail
@@ -78,18 +78,22 @@ def _again(interpreter: Interpreter, scope: Scope, iterate: Callable[[], Any]) -
 
 def _reached(loss: Node | None, first: int, last: int, freed: set[int]) -> Node | None:
     """A node of the first iteration that the gradient of a later loss gets to, and that an earlier one went through."""
-    stack = [loss] if loss is not None else []
+    for node in _gradient_path(loss):
+        if first < node.order <= last and node.kind not in _FIXED and id(node) in freed:
+            trained = (p.trainable for source in _gradient_path(node) for p in source.parameters.values())
+            if any(trained):
+                return node
+    return None
+
+
+def _gradient_path(start: Node | None) -> Iterator[Node]:
+    """The nodes that a gradient at `start` surely gets to."""
+    stack = [start] if start is not None else []
     seen: set[int] = set()
     while stack:
         node = stack.pop()
         if id(node) in seen or node.kind in (Kind.STOP, Kind.OPAQUE) or not node.gradient:
             continue
         seen.add(id(node))
-        if first < node.order <= last and node.kind not in _FIXED and id(node) in freed and _trained(node):
-            return node
+        yield node
         stack.extend(node.inputs)
-    return None
-
-
-def _trained(node: Node) -> bool:
-    return any(parameter.trainable for source in topological((node,)) for parameter in source.parameters.values())

@@ -19,6 +19,8 @@ from gradlint.propagation.moments import moments
 FOLLOWED = 48
 _LEAST = 4
 _CLOSE = 1e-6
+# Gradients of different steps that are less correlated than this are taken as uncorrelated.
+_APART = 0.05
 # What is left of the gradient at its horizon.
 HORIZON = 0.01
 
@@ -103,6 +105,25 @@ def response(cells: tuple[Cell, ...]) -> Response:
             return Response((cell.input_gain * result.chi,), cell.hidden_gain * result.chi)
         found, seeds = _followed(cell, _flow(cell, state, memory), seeds, index < len(cells) - 1)
     return found
+
+
+@lru_cache(maxsize=512)
+def total_response(cells: tuple[Cell, ...], steps: int, together: float) -> float:
+    """Squared norm of the gradient of the whole input over that of the whole output.
+
+    `together` is the correlation of the output's gradients of different steps.
+    """
+    if together < _APART:
+        return response(cells).total(steps)
+    count = min(steps, FOLLOWED)
+    seeds: list[list[float]] = [[together] * last + [1.0] for last in range(count)]
+    found = Response((1.0,), 0.0)
+    for cell in reversed(cells):
+        state, memory = settled(cell)
+        if not math.isfinite(state.square):
+            return math.inf
+        found, seeds = _followed(cell, _flow(cell, state, memory), seeds, True)
+    return sum(found.norms[:count]) / count
 
 
 def _flow(cell: Cell, state: State, memory: State) -> Flow:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from gradlint.network import Distribution, Node, Parameter
 from gradlint.propagation.cells import Cell, settle
 from gradlint.propagation.context import Context, NotModelled, describe
-from gradlint.propagation.flows import response
+from gradlint.propagation.flows import response, total_response
 from gradlint.propagation.functions import FORMS, Key
 from gradlint.propagation.geometry import axis_size
 from gradlint.propagation.signal import Gradient, Signal
@@ -155,7 +155,7 @@ def backward(node: Node, gradient: Gradient, context: Context) -> list[Gradient]
     """The gradient to the input sequence, and to the states that were given."""
     cells = _stack(node, _given(context.signal(node.inputs[0]), node))
     steps = steps_of(node) or _STEPS
-    factor = response(tuple(cells)).total(steps)
+    factor = total_response(tuple(cells), steps, round(max(gradient.positions, 0.0), 2))
     result = [gradient.times(factor)._replace(positions=0.0, units=0.0, work=0.0)]
     flow = response((cells[0],))
     share = max(cells[0].hidden_gain / cells[0].input_gain, 0.0) if cells[0].input_gain else 0.0

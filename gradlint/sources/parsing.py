@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import warnings
-
-import libcst
+from typing import TYPE_CHECKING
 
 from gradlint.sources.errors import SourceError
 from gradlint.sources.nesting import check_nesting
+
+if TYPE_CHECKING:
+    import libcst
 
 _ONLY_AST = 0x400
 _TOP_LEVEL_AWAIT = 0x2000
@@ -23,6 +25,8 @@ def parse(text: str) -> libcst.Module:
     Raises:
         SourceError: `text` is no Python.
     """
+    import libcst  # takes a fifth of a second to load, and many runs parse nothing
+
     try:
         check_nesting(text)
     except SourceError as error:  # a bracket that is never closed looks like deep nesting

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-
-import libcst
+from typing import TYPE_CHECKING
 
 from gradlint.findings import Span
 from gradlint.sources.decoding import NEWLINE, decode, may_matter
 from gradlint.sources.errors import SourceError
 from gradlint.sources.notebooks import Cells, read_notebook
 from gradlint.sources.parsing import parse
-from gradlint.sources.positions import Region, regions
 from gradlint.sources.suppressions import Suppressions, read_suppressions
+
+if TYPE_CHECKING:
+    import libcst
+
+    from gradlint.sources.positions import Region
 
 NOTEBOOK_SUFFIX = ".ipynb"
 
@@ -101,6 +104,8 @@ class SourceFile:
 
     @cached_property
     def _regions(self) -> dict[int, Region]:
+        from gradlint.sources.positions import regions
+
         return regions(self.module)
 
     def span_at(self, line: int, column: int, end_line: int | None = None, end_column: int | None = None) -> Span:

@@ -242,3 +242,31 @@ def test_the_message_names_the_layer_that_the_gradient_arrives_at(problem_of: Ca
     assert problem.message.endswith("on the way to `0` (layer 1)")
     assert problem.label == "each of these multiplies the gradient by about 0.14"
     assert [aside.message for aside in problem.related] == ["the gradient arrives here: `0` (layer 1)"]
+
+
+@pytest.mark.parametrize("activation", ["ReLU", "Tanh"])
+def test_initialization_that_is_never_run_is_the_cause_of_what_the_default_does(
+    lint: Callable[..., Findings], activation: str
+) -> None:
+    text = f"""
+import torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        parts = [part for _ in range(20) for part in (nn.Linear(64, 64), nn.{activation}())]
+        self.net = nn.Sequential(*parts, nn.Linear(64, 1))
+    def init_weights(self):
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.kaiming_normal_(module.weight)
+    def forward(self, x):
+        return self.net(x)
+net = Net()
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for x, y in loader:
+    optimizer.zero_grad()
+    nn.functional.mse_loss(net(x), y).backward()
+    optimizer.step()
+"""
+    assert lint(text, *RULES) == [(9, "unapplied-initializer")]

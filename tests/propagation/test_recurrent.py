@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from gradlint.network import Kind
+from gradlint.network import Distribution, Kind, Network, Parameter
 from gradlint.propagation import Settings, propagate
 from tests.graphs import Graph
-from tests.sequences import CELLS, HIDDEN, Cell, measured_horizon, module, network, predicted_horizon
+from tests.sequences import CELLS, GATES, HIDDEN, Cell, measured_horizon, module, network, predicted_horizon
 
 torch.set_num_threads(1)
 
@@ -81,3 +81,50 @@ def test_a_cell_of_unknown_weights_leaves_no_number() -> None:
     profile = propagate(g.network())
     assert profile.verdict == "unknown"
     assert "cell" in profile.reason
+
+
+def stacked(kind: str, layers: int, bidirectional: bool, head: str, steps: int = 20, width: int = 64) -> Network:
+    """An embedding, torch's default recurrent stack, and a linear layer on its last, mean or every output."""
+    g = Graph()
+    x = g.embedding(g.input(8, steps, dtype="int"), 1000, 32)
+    gates, directions = GATES[kind], 2 if bidirectional else 1
+    drawn = Distribution("uniform", 0.0, 1 / math.sqrt(3 * width), "torch")
+    parameters = {}
+    for layer in range(layers):
+        inputs = width * directions if layer else 32
+        for suffix in ("", "_reverse")[:directions]:
+            shapes = {"weight_ih": (inputs,), "weight_hh": (width,), "bias_ih": (), "bias_hh": ()}
+            for role, rest in shapes.items():
+                parameters[f"{role}_l{layer}{suffix}"] = Parameter((len(gates) * width, *rest), drawn)
+    y = g.node(
+        Kind.RECURRENT, x, shape=(8, steps, width * directions), parameters=parameters, cell=kind, input_size=32,
+        hidden_size=width, num_layers=layers, bidirectional=bidirectional, activation="tanh",
+        return_sequences=True, time_axis=1, steps=steps, gates=gates,
+    )  # fmt: skip
+    z = {"last": lambda: g.select(y, 1, steps - 1), "mean": lambda: g.reduce(y, (1,)), "all": lambda: y}[head]()
+    g.linear(z, 10)
+    return g.network()
+
+
+def stacked_in_torch(kind: str, layers: int, bidirectional: bool, head: str, seed: int, width: int = 64) -> float:
+    torch.manual_seed(seed)
+    make = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[kind]
+    layer = make(32, width, layers, batch_first=True, bidirectional=bidirectional).double()
+    linear = nn.Linear(width * (2 if bidirectional else 1), 10).double()
+    x = torch.randn(8, 20, 32, dtype=torch.float64, requires_grad=True)
+    y = layer(x)[0]
+    z = linear({"last": y[:, -1], "mean": y.mean(1), "all": y}[head])
+    z.retain_grad()
+    (torch.randn_like(z) * z).sum().backward()
+    assert x.grad is not None
+    assert z.grad is not None
+    return math.log10(float(x.grad.norm() / z.grad.norm()))
+
+
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize(("layers", "bidirectional"), [(1, False), (1, True), (2, False), (2, True)])
+@pytest.mark.parametrize("head", ["last", "mean", "all"])
+def test_stacks_in_both_directions(kind: str, layers: int, bidirectional: bool, head: str) -> None:
+    predicted = propagate(stacked(kind, layers, bidirectional, head), Settings(dtype="float64")).log10_gradient_ratio
+    measured = statistics.median(stacked_in_torch(kind, layers, bidirectional, head, seed) for seed in range(3))
+    assert predicted == pytest.approx(measured, abs=0.2)

@@ -110,7 +110,7 @@ NAMES["is_inference_mode_enabled"] = Native("torch.is_inference_mode_enabled", l
 def _autocast_init(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> None:
     device = kwargs.get("device_type", args[0] if args and isinstance(args[0], (str, Unknown)) else "cuda")
     given = kwargs.get("dtype", next((arg for arg in args if dtype_name(arg) is not None and arg is not device), None))
-    enabled = ctx.truth(kwargs.get("enabled", True))
+    enabled = ctx.truth(kwargs.get("enabled", args[0] if args and isinstance(args[0], bool) else True))
     usual = None if not isinstance(device, str) else "bfloat16" if device.startswith("cpu") else "float16"
     dtype = usual if given is None else dtype_name(given)
     self.hidden["dtype"] = dtype if enabled is not False else None
