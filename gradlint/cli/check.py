@@ -1,0 +1,112 @@
+"""`gradlint check`: lint files and folders."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gradlint.cli.common import (
+    color_option,
+    config_option,
+    isolated_option,
+    read_settings,
+    rule_option,
+    style_for,
+    write,
+)
+from gradlint.cli.errors import Failed
+from gradlint.config import FORMATS, ConfigError, Settings
+from gradlint.findings import Confidence, Severity
+
+_STDIN = "-"
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path())
+@rule_option("--select", "Check these rules only: codes, first letters of codes, or names, with commas between.")
+@rule_option("--extend-select", "Check these rules besides.")
+@rule_option("--ignore", "Do not check these rules.")
+@click.option("--min-severity", type=click.Choice([s.value for s in Severity]), help="Report nothing less grave.")
+@click.option("--min-confidence", type=click.Choice([c.value for c in Confidence]), help="Report nothing less sure.")
+@click.option("--output-format", type=click.Choice(FORMATS), help="How to print findings.")
+@click.option("--output-file", type=click.Path(path_type=Path), help="Write findings here.")
+@click.option("--exit-zero", is_flag=True, help="Leave with status 0 even with findings.")
+@click.option("--statistics", is_flag=True, help="Count the findings by rule.")
+@config_option
+@isolated_option
+@click.option("--no-cache", is_flag=True, help="Take no result from an earlier run.")
+@click.option("--jobs", type=click.IntRange(min=0), metavar="N", help="Processes; 0 for as many as are useful.")
+@click.option("--force-exclude", is_flag=True, default=None, help="Exclude files even where they are named.")
+@click.option("--stdin-filename", metavar="NAME", help="What to call standard input (`-`).")
+@click.option("-q", "--quiet", is_flag=True, help="Print findings only.")
+@click.option("-v", "--verbose", is_flag=True, help="Say more: the configuration, what was cut short, tracebacks.")
+@color_option
+def check(paths: tuple[str, ...], **options: Any) -> int:
+    """Lint files and folders; `-` is standard input.
+
+    Leaves with 0 if there is nothing to report, 1 with findings, 2 if gradlint could not do its work.
+    """
+    from gradlint.catalogue import CatalogueError
+    from gradlint.engine import check as check_paths
+    from gradlint.engine import check_bytes
+    from gradlint.reports import Context, render
+    from gradlint.reports.source_text import SourceText
+    from gradlint.reports.style import PLAIN
+
+    if options["quiet"] and options["verbose"]:
+        raise click.UsageError("--quiet and --verbose exclude each other")
+    if _STDIN in paths and len(paths) > 1:
+        raise click.UsageError("standard input cannot be linted together with other paths")
+    name = options["stdin_filename"] or "<stdin>"
+    settings = _settings([name] if _STDIN in paths else paths, options)
+    given: dict[str, bytes] = {}
+    try:
+        if _STDIN in paths:
+            given[name] = sys.stdin.buffer.read()
+            report = check_bytes(given[name], name, settings)
+        else:
+            report = check_paths(paths or ["."], settings)
+    except (CatalogueError, ConfigError) as error:
+        raise Failed(str(error)) from None
+    if options["verbose"]:
+        click.echo(f"note: configuration: {settings.file or 'none'}", err=True)
+    _say(report.failures, report.warnings, report.notes, options)
+    file: Path | None = options["output_file"]
+    context = Context(
+        style=style_for(options["color"]) if file is None else PLAIN,
+        source_line=SourceText(given),
+        statistics=options["statistics"],
+        summary=not options["quiet"],
+    )
+    write(render(settings.output_format, report, context), file)
+    status = report.exit_status(settings)
+    return 0 if options["exit_zero"] and status == 1 else status
+
+
+def _settings(paths: Sequence[str], options: dict[str, Any]) -> Settings:
+    """The settings from the configuration file, with the options of the command line over them."""
+    overrides: dict[str, Any] = {
+        key: tuple(rule for item in options[key] for rule in item.replace(",", " ").split()) or None
+        for key in ("select", "extend_select", "ignore")
+    }
+    overrides |= {key: options[key] for key in ("output_format", "jobs", "force_exclude")}
+    for key, kind in (("min_severity", Severity), ("min_confidence", Confidence)):
+        overrides[key] = None if options[key] is None else kind(options[key])
+    return read_settings(paths, options["config"], options["isolated"]).override(overrides)
+
+
+def _say(failures: Sequence[Any], warnings: Sequence[str], notes: Sequence[str], options: dict[str, Any]) -> None:
+    for failure in failures:
+        click.echo(f"error: {failure.message}", err=True)
+        if options["verbose"] and failure.details:
+            click.echo(failure.details, err=True)
+    if not options["quiet"]:
+        for warning in warnings:
+            click.echo(f"warning: {warning}", err=True)
+    if options["verbose"]:
+        for note in notes:
+            click.echo(f"note: {note}", err=True)
