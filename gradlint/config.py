@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +14,9 @@ from gradlint.findings import Confidence, Severity
 DEDICATED_FILE = "gradlint.toml"
 SHARED_FILE = "pyproject.toml"
 FORMATS = ("full", "concise", "json")
+DEVICES = ("cpu", "cuda", "mps")
+HIGHEST_LIMIT = 1e6
+"""Of the probe: GiB, or seconds."""
 
 DEFAULT_EXCLUDE = (
     ".bzr",
@@ -41,6 +45,16 @@ DEFAULT_EXCLUDE = (
 """Folders that hold no source of the project's own."""
 
 
+class Measuring(enum.StrEnum):
+    """Whether real gradients are measured, and of what. No configuration file can say so: one of them runs code."""
+
+    OFF = "off"
+    TWIN = "twin"
+    """The network is built again from what was read of the source."""
+    LIVE = "live"
+    """The user's file is imported, and what it builds is measured."""
+
+
 class ConfigError(Exception):
     """A configuration that cannot be used, in a sentence for the user."""
 
@@ -63,14 +77,32 @@ def _positive(value: Any) -> float:
     return float(value)
 
 
+def _limit(value: Any) -> float:
+    if _positive(value) > HIGHEST_LIMIT:
+        raise ValueError
+    return float(value)
+
+
 def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise TypeError
     return value
 
 
+def _at_least_one(value: Any) -> int:
+    if not _count(value):
+        raise ValueError
+    return int(value)
+
+
 def _format(value: Any) -> str:
     if value not in FORMATS:
+        raise TypeError
+    return str(value)
+
+
+def _device(value: Any) -> str:
+    if value not in DEVICES:
         raise TypeError
     return str(value)
 
@@ -110,6 +142,11 @@ KEYS: Mapping[str, Key] = {
     "output-format": Key(_format, "one of " + ", ".join(FORMATS)),
     "per-file-ignores": Key(_ignores, "a table from patterns of files to lists of rules"),
     "preview": _SWITCH,
+    "probe-device": Key(_device, "one of " + ", ".join(DEVICES)),
+    "probe-memory-limit": Key(_limit, "a number of GiB above 0"),
+    "probe-seeds": Key(_at_least_one, "a whole number from 1"),
+    "probe-steps": Key(_count, "a whole number of steps, 0 for none"),
+    "probe-time-limit": Key(_limit, "a number of seconds above 0"),
     "respect-gitignore": _SWITCH,
     "rule-folders": Key(_strings, "a list of folders"),
     "select": _RULES,
@@ -123,7 +160,9 @@ KEYS: Mapping[str, Key] = {
 class Settings:
     """Everything that can be set. `origins` says of each value that is no default where it came from.
 
-    Patterns and rule folders are relative to `root`, the folder of the configuration file.
+    Patterns and rule folders are relative to `root`, the folder of the configuration file. `calls` build the real
+    networks where `measuring` is LIVE. The probe draws each network `probe_seeds` times and takes `probe_steps`
+    optimizer steps before it measures; one network may take `probe_time_limit` seconds and `probe_memory_limit` GiB.
     """
 
     select: tuple[str, ...] = ()
@@ -144,6 +183,13 @@ class Settings:
     vanishing: float = 1e-3
     exploding: float = 1e3
     jobs: int = 0
+    measuring: Measuring = Measuring.OFF
+    calls: tuple[str, ...] = ()
+    probe_seeds: int = 5
+    probe_steps: int = 0
+    probe_device: str = "cpu"
+    probe_time_limit: float = 60.0
+    probe_memory_limit: float = 4.0
     root: Path = Path()
     file: Path | None = None
     origins: tuple[tuple[str, str], ...] = ()

@@ -37,6 +37,11 @@ def test_every_key_is_read(tmp_path: Path, name: str, table: str) -> None:
         vanishing = 1e-4
         exploding = 10_000
         jobs = 3
+        probe-device = "cuda"
+        probe-memory-limit = 1.5
+        probe-seeds = 3
+        probe-steps = 2
+        probe-time-limit = 20
         [{prefix}severity]
         deep-sigmoid-stack = "note"
         [{prefix}per-file-ignores]
@@ -61,6 +66,11 @@ def test_every_key_is_read(tmp_path: Path, name: str, table: str) -> None:
         vanishing=1e-4,
         exploding=1e4,
         jobs=3,
+        probe_device="cuda",
+        probe_memory_limit=1.5,
+        probe_seeds=3,
+        probe_steps=2,
+        probe_time_limit=20.0,
         severity=(("deep-sigmoid-stack", Severity.NOTE),),
         per_file_ignores=(("tests/*", ("GRD1",)),),
         root=tmp_path,
@@ -139,6 +149,14 @@ def test_the_command_line_comes_before_the_file(tmp_path: Path) -> None:
         ("min-severity = 'fatal'", 'min-severity must be "note", "warning" or "error", not \'fatal\''),
         ("min-confidence = 1", "min-confidence must be"),
         ("output-format = 'xml'", "output-format must be one of full, concise, json"),
+        ("probe-device = 'tpu'", "probe-device must be one of cpu, cuda, mps, not 'tpu'"),
+        ("probe-memory-limit = 0", "probe-memory-limit must be a number of GiB above 0"),
+        ("probe-memory-limit = inf", "probe-memory-limit must be a number of GiB above 0"),
+        ("probe-seeds = 0", "probe-seeds must be a whole number from 1"),
+        ("probe-steps = -1", "probe-steps must be a whole number of steps"),
+        ("probe-time-limit = '1 min'", "probe-time-limit must be a number of seconds above 0"),
+        ("measuring = 'live'", "unknown key 'measuring'"),
+        ("calls = ['Net()']", "unknown key 'calls'"),
         ("severity = ['a']", "severity must be a table"),
         ("severity = {GRD101 = 'fatal'}", "severity must be a table"),
         ("per-file-ignores = {'a' = 'GRD101'}", "per-file-ignores must be a table"),
