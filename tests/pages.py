@@ -12,6 +12,10 @@ from gradlint.catalogue import Rule
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _FILE = re.compile(r"^# file: (\S+)$", re.MULTILINE)
 _EXPECTED = re.compile(r"#.*\berror: \[([a-z0-9-]+(?:, *[a-z0-9-]+)*)\]")
+_IMPORTS = {
+    "torch": re.compile(r"^\s*(?:import|from) (?:torch|lightning|pytorch_lightning)\b", re.MULTILINE),
+    "keras": re.compile(r"^\s*(?:import|from) (?:keras|tensorflow)\b", re.MULTILINE),
+}
 
 DEFAULT_NAME = "example.py"
 
@@ -34,6 +38,17 @@ class Example:
     @property
     def is_bad(self) -> bool:
         return bool(self.expected)
+
+    @property
+    def fires(self) -> bool:
+        """Whether the rule of the page itself has something to report."""
+        return any(self.rule.name in names for names in self.expected.values())
+
+    @property
+    def frameworks(self) -> frozenset[str]:
+        """The frameworks that the example is written in, by their names in the metadata of a page."""
+        text = "\n".join(self.files.values())
+        return frozenset(name for name, pattern in _IMPORTS.items() if pattern.search(text))
 
     @property
     def id(self) -> str:
