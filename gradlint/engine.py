@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gradlint.catalogue import Catalogue, CatalogueError, Rule, load_catalogue
-from gradlint.config import ConfigError, Settings
-from gradlint.findings import Finding, Span
+from gradlint.config import ConfigError, Measuring, Settings
+from gradlint.findings import Finding, Severity, Span
 from gradlint.results import Failure, FileResult, Guard, Report, Suppressor, deduplicate, finding_of
 from gradlint.sources import Discovery, Found
 from gradlint.subjects import SourceSubject
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from gradlint.probing import Prober, Questions
 
 FILES_PER_PROCESS = 32
 """Fewer files than this do not pay for the start of another process."""
@@ -66,10 +73,11 @@ class Plan:
         )
 
 
-def check(paths: Sequence[Path | str], settings: Settings) -> Report:
-    """Lint files and folders.
+def check(paths: Sequence[Path | str], settings: Settings, progress: Callable[[str], None] | None = None) -> Report:
+    """Lint files and folders; measure what is found, if the settings say so. `progress` is told what is measured.
 
     Raises:
+        ProbeUnavailable: gradients are to be measured, and PyTorch or the device is not there.
         CatalogueError: a rule folder cannot be used, or a selector means no rule.
         ConfigError: the same, where the configuration file is to blame.
     """
@@ -86,8 +94,9 @@ def check(paths: Sequence[Path | str], settings: Settings) -> Report:
             failures.append(Failure(f"{result.name}: {result.reason}"))
         else:
             warnings.append(f"{result.name}: {result.reason}")
-    results = _lint_all(plan, files)
-    report = _report(plan, results)
+    with _prober(settings, progress) as prober:
+        results = _lint_all(plan, files, _watching(plan, prober))
+        report = _measured(plan, _report(plan, results), results, prober)
     return replace(
         report,
         failures=(*failures, *report.failures),
@@ -96,10 +105,11 @@ def check(paths: Sequence[Path | str], settings: Settings) -> Report:
     )
 
 
-def check_bytes(data: bytes, name: str, settings: Settings) -> Report:
+def check_bytes(data: bytes, name: str, settings: Settings, progress: Callable[[str], None] | None = None) -> Report:
     """Lint the content of one file that need not exist; what it imports is looked for where `name` points.
 
     Raises:
+        ProbeUnavailable: gradients are to be measured, and PyTorch or the device is not there.
         CatalogueError: a rule folder cannot be used, or a selector means no rule.
         ConfigError: the same, where the configuration file is to blame.
     """
@@ -112,25 +122,78 @@ def check_bytes(data: bytes, name: str, settings: Settings) -> Report:
     if discovery.excludes(name):
         return Report(seconds=time.perf_counter() - start)
     linter = Linter(settings, plan.catalogue, plan.rules, _names([found]))
-    return replace(_report(plan, [linter.lint(found, data)]), seconds=time.perf_counter() - start)
+    with _prober(settings, progress) as prober:
+        result = linter.lint(found, data)
+        report = _measured(plan, _report(plan, [result]), [result], prober)
+    return replace(report, seconds=time.perf_counter() - start)
 
 
 def _names(files: Iterable[Found]) -> dict[Path, str]:
     return {Path(os.path.realpath(found.path)): found.name for found in files}
 
 
-def _lint_all(plan: Plan, files: Sequence[Found]) -> list[FileResult]:
+def _prober(settings: Settings, progress: Callable[[str], None] | None) -> AbstractContextManager[Prober | None]:
+    """What measures the findings of a run, if anything does."""
+    if settings.measuring is Measuring.OFF:
+        return nullcontext()
+    from gradlint.probing import Prober
+
+    return Prober(settings, progress)
+
+
+def _watching(plan: Plan, prober: Prober | None) -> Callable[[FileResult], None]:
+    """Is told the result of each file, and has the measuring made ready as soon as one will be reported."""
+
+    def watch(result: FileResult) -> None:
+        if prober is not None and any(result.questions):
+            prober.expect(_asked(_report(plan, [result]).findings, [result]).values())
+
+    return watch
+
+
+def _asked(findings: Iterable[Finding], results: Iterable[FileResult]) -> dict[Finding, Questions]:
+    """The questions of each of `findings` that speaks of a network."""
+    known = {
+        _regardless_of_severity(finding): questions
+        for result in results
+        for finding, questions in zip(result.findings, result.questions, strict=False)
+    }
+    places = ((finding, _regardless_of_severity(finding)) for finding in findings)
+    return {finding: known[place] for finding, place in places if place in known}
+
+
+def _regardless_of_severity(finding: Finding) -> Finding:
+    return replace(finding, severity=Severity.NOTE)  # the configuration may have changed it
+
+
+def _measured(plan: Plan, report: Report, results: Sequence[FileResult], prober: Prober | None) -> Report:
+    """The report with what measuring says of each finding; one that becomes a note may no longer be shown."""
+    if prober is None:
+        return report
+    findings, unavailable = prober.measured(report.findings, _asked(report.findings, results))
+    failures = report.failures if unavailable is None else (*report.failures, Failure(unavailable))
+    lowest = plan.settings.min_severity.rank
+    shown = tuple(finding for finding in findings if finding.severity.rank >= lowest)
+    return replace(report, findings=shown, failures=failures)
+
+
+def _lint_all(plan: Plan, files: Sequence[Found], watch: Callable[[FileResult], None]) -> list[FileResult]:
+    """The results of all files, in their order; `watch` is told each as soon as it is there."""
     names = _names(files)
     jobs = plan.settings.jobs or min(os.cpu_count() or 1, 1 + len(files) // FILES_PER_PROCESS)
     jobs = min(jobs, len(files))
     if jobs > 1:
         from gradlint.workers import lint_in_processes
 
-        return lint_in_processes(plan.settings, names, files, jobs)
+        return lint_in_processes(plan.settings, names, files, jobs, watch)
     from gradlint.linting import Linter
 
     linter = Linter(plan.settings, plan.catalogue, plan.rules, names)
-    return [linter.lint(found) for found in files]
+    results = []
+    for found in files:
+        results.append(linter.lint(found))
+        watch(results[-1])
+    return results
 
 
 def _report(plan: Plan, results: Sequence[FileResult]) -> Report:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradlint.catalogue import Catalogue, Rule
-from gradlint.config import Settings
+from gradlint.config import Measuring, Settings
 from gradlint.findings import Finding, Related, Span
-from gradlint.network import Origin
+from gradlint.network import Network, Origin
 from gradlint.results import Failure, FileResult, Guard, PlacedSuppression, finding_of
 from gradlint.sources import Found, Scope, SourceError, SourceFile, SourceLoader
 from gradlint.sources.parsing import syntax_error
@@ -21,6 +21,7 @@ from gradlint.subjects import NetworkSubject, Place, Problem, TrainingSubject, U
 
 if TYPE_CHECKING:
     from gradlint.evaluation.driver import Evaluation
+    from gradlint.probe import Question
     from gradlint.propagation import Settings as Bounds
 
 MAXIMUM_HELD_BYTES = 4 * 1024 * 1024
@@ -29,11 +30,11 @@ MAXIMUM_HELD_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class _Raised:
-    """A problem, the rule that raised it and the identities of the networks concerned."""
+    """A problem, the rule that raised it and the networks concerned."""
 
     rule: Rule
     problem: Problem
-    networks: frozenset[int]
+    networks: tuple[Network, ...]
 
     @property
     def confidence_rank(self) -> int:
@@ -60,6 +61,7 @@ class Linter:
         self.active = frozenset(rule.code for rule in rules)
         needed = self.active.union(*(rule.yields_to for rule in rules))
         self.rules = tuple(r for r in catalogue if (r.code in needed or r.name in needed) and not r.of_files)
+        self.measures = settings.measuring is not Measuring.OFF
         self.loader = SourceLoader(self.names)
 
     def lint(self, found: Found, data: bytes | None = None) -> FileResult:
@@ -86,10 +88,11 @@ class Linter:
         evaluation = guard(self._evaluate, source) if self.rules else None
         if evaluation is None:
             return FileResult(source.name, suppressions=_suppressions(source))
-        findings = tuple(self._findings(source, evaluation, guard))
+        found = tuple(self._findings(source, evaluation, guard))
         return FileResult(
             source.name,
-            findings=findings,
+            findings=tuple(finding for finding, _ in found),
+            questions=tuple(questions for _, questions in found) if self.measures else (),
             suppressions=_suppressions(source),
             networks=len(evaluation.networks),
             unresolved=len(evaluation.unresolved),
@@ -105,19 +108,22 @@ class Linter:
 
         return Evaluator(self.loader).evaluate(source)
 
-    def _findings(self, source: SourceFile, evaluation: Evaluation, guard: Guard) -> Iterator[Finding]:
+    def _findings(
+        self, source: SourceFile, evaluation: Evaluation, guard: Guard
+    ) -> Iterator[tuple[Finding, tuple[Question, ...]]]:
+        """The findings of a file, each with what can be asked of PyTorch where the run measures."""
         by_network: dict[int, list[_Raised]] = {}
         raised = list(self._check(source, evaluation, guard))
         for item in raised:
             for network in item.networks:
-                by_network.setdefault(network, []).append(item)
+                by_network.setdefault(id(network), []).append(item)
         minimum = self.settings.min_confidence.rank
         for item in raised:
-            others = (other for network in item.networks for other in by_network[network])
+            others = (other for network in item.networks for other in by_network[id(network)])
             if item.rule.code in self.active and not any(item.yields_to(other, minimum) for other in others):
                 finding = guard(self._finding, item, source)
                 if finding is not None:
-                    yield finding
+                    yield finding, (guard(_questions, item) or ()) if self.measures else ()
 
     @cached_property
     def bounds(self) -> Bounds:
@@ -136,13 +142,13 @@ class Linter:
             if check := rule.checks.network:
                 for network in evaluation.networks:
                     for problem in guard.problems(check, subjects[id(network)]):
-                        yield _Raised(rule, problem, frozenset({id(network)}))
+                        yield _Raised(rule, problem, (network,))
             if training_check := rule.checks.training:
                 for loop in evaluation.loops:
                     members = tuple(subjects[id(network)] for network in loop.networks)
                     loop_subject = TrainingSubject(loop, members, self.bounds)
                     for problem in guard.problems(training_check, loop_subject):
-                        yield _Raised(rule, problem, frozenset(id(network) for network in loop.networks))
+                        yield _Raised(rule, problem, tuple(loop.networks))
 
     def _finding(self, item: _Raised, source: SourceFile) -> Finding:
         place, inner = self._place(item.problem.where, source)
@@ -159,6 +165,12 @@ class Linter:
                 inner = () if origin is where else (Related(where.span, "this is what it builds"),)
                 return origin.span, inner
         return where.span, ()
+
+
+def _questions(item: _Raised) -> tuple[Question, ...]:
+    from gradlint.probe import questions  # only in a run that measures
+
+    return questions(item.networks, item.problem.claims)
 
 
 def _glance(source: SourceFile, named: bool) -> FileResult:

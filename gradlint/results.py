@@ -5,12 +5,15 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from gradlint.catalogue import Catalogue, CatalogueError, Rule
 from gradlint.config import Settings
-from gradlint.findings import Finding, Related, Span
+from gradlint.findings import Finding, Related, Span, Status
 from gradlint.subjects import Problem, SuppressionUse, Unreadable
+
+if TYPE_CHECKING:
+    from gradlint.probe import Question
 
 P = ParamSpec("P")
 S = TypeVar("S")
@@ -94,11 +97,13 @@ class PlacedSuppression:
 class FileResult:
     """One file after linting: findings not yet suppressed, filtered or merged with those of other files.
 
-    `failures` say what gradlint could not do. `relevant` is false where a look at the bytes was enough.
+    `questions` say, for each of `findings`, what measuring could confirm or refute; they are there only in a run
+    that measures. `failures` say what gradlint could not do. `relevant` is false where a look at the bytes was enough.
     """
 
     name: str
     findings: tuple[Finding, ...] = ()
+    questions: tuple[tuple[Question, ...], ...] = ()
     unreadable: Unreadable | None = None
     suppressions: tuple[PlacedSuppression, ...] = ()
     networks: int = 0
@@ -127,10 +132,14 @@ class Report:
     notes: tuple[str, ...] = ()
 
     def exit_status(self, settings: Settings) -> int:
-        """0 without a finding of the failing severity, 1 with one, 2 where gradlint could not do its work."""
+        """0 without a finding of the failing severity, 1 with one, 2 where gradlint could not do its work.
+
+        A finding that measuring refuted is gradlint's mistake, and fails no run.
+        """
         if self.failures:
             return 2
-        return int(any(finding.severity.rank >= settings.fail_severity.rank for finding in self.findings))
+        standing = (finding for finding in self.findings if finding.evidence.status is not Status.REFUTED)
+        return int(any(finding.severity.rank >= settings.fail_severity.rank for finding in standing))
 
 
 def deduplicate(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -22,11 +22,18 @@ _linter: Linter | None = None
 
 
 def lint_in_processes(
-    settings: Settings, names: Mapping[Path, str], files: Sequence[Found], jobs: int
+    settings: Settings,
+    names: Mapping[Path, str],
+    files: Sequence[Found],
+    jobs: int,
+    watch: Callable[[FileResult], None] = lambda _: None,
 ) -> list[FileResult]:
-    """The results of all files, in their order. A process that dies costs the file that killed it, and no other."""
+    """The results of all files, in their order. A process that dies costs the file that killed it, and no other.
+
+    `watch` is told results while others are still being made.
+    """
     chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
-    done = _in_pool(settings, names, chunks, jobs)
+    done = _in_pool(settings, names, chunks, jobs, watch)
     results: list[FileResult] = []
     for chunk, finished in zip(chunks, done, strict=True):
         results.extend(_one_by_one(settings, names, chunk) if finished is None else finished)
@@ -34,14 +41,22 @@ def lint_in_processes(
 
 
 def _in_pool(
-    settings: Settings, names: Mapping[Path, str], chunks: Sequence[Sequence[Found]], jobs: int
+    settings: Settings,
+    names: Mapping[Path, str],
+    chunks: Sequence[Sequence[Found]],
+    jobs: int,
+    watch: Callable[[FileResult], None] = lambda _: None,
 ) -> list[list[FileResult] | None]:
     """The results of each chunk; None for one that was lost with its process."""
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
     pool = ProcessPoolExecutor(min(jobs, len(chunks)), context, _start, (settings, dict(names)))
     try:
         futures = [pool.submit(_lint, chunk) for chunk in chunks]
-        results = [_result(future) for future in futures]
+        results = []
+        for future in futures:
+            results.append(_result(future))
+            for result in results[-1] or ():
+                watch(result)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         for process in multiprocessing.active_children():

@@ -25,9 +25,10 @@ BELOW = {
     "subjects": "findings network claims propagation",
     "checks": "findings network claims propagation subjects",
     "catalogue": "findings subjects",
-    "results": "findings config catalogue subjects",
+    "results": "findings config catalogue subjects probe",
     "stack": "",
     "probe": "findings network claims propagation sources",
+    "probing": "findings config network probe",
     "showing": "findings config network sources evaluation propagation stack",
     "reports": "findings config catalogue results sources subjects showing",
 }

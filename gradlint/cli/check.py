@@ -19,6 +19,7 @@ from gradlint.cli.common import (
     write,
 )
 from gradlint.cli.errors import Failed
+from gradlint.cli.probing import announce, call_option, calls_override, probe_errors, probe_options, probe_overrides
 from gradlint.config import FORMATS, ConfigError, Settings
 from gradlint.findings import Confidence, Severity
 
@@ -44,6 +45,8 @@ _STDIN = "-"
 @click.option("--stdin-filename", metavar="NAME", help="What to call standard input (`-`).")
 @click.option("-q", "--quiet", is_flag=True, help="Print findings only.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more: the configuration, what was cut short, tracebacks.")
+@probe_options
+@call_option
 @color_option
 def check(paths: tuple[str, ...], **options: Any) -> int:
     """Lint files and folders; `-` is standard input.
@@ -51,6 +54,7 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
     Leaves with 0 if there is nothing to report, 1 with findings, 2 if gradlint could not do its work.
     """
     from gradlint.catalogue import CatalogueError
+    from gradlint.cli.progress import progress_on
     from gradlint.engine import check as check_paths
     from gradlint.engine import check_bytes
     from gradlint.reports import Context, render
@@ -63,13 +67,15 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
         raise click.UsageError("standard input cannot be linted together with other paths")
     name = options["stdin_filename"] or "<stdin>"
     settings = _settings([name] if _STDIN in paths else paths, options)
+    announce(settings, options["quiet"])
     given: dict[str, bytes] = {}
     try:
-        if _STDIN in paths:
-            given[name] = sys.stdin.buffer.read()
-            report = check_bytes(given[name], name, settings)
-        else:
-            report = check_paths(paths or ["."], settings)
+        with progress_on(sys.stderr, silent=options["quiet"]) as progress, probe_errors(settings):
+            if _STDIN in paths:
+                given[name] = sys.stdin.buffer.read()
+                report = check_bytes(given[name], name, settings, progress)
+            else:
+                report = check_paths(paths or ["."], settings, progress)
     except (CatalogueError, ConfigError) as error:
         raise Failed(str(error)) from None
     if options["verbose"]:
@@ -96,6 +102,7 @@ def _settings(paths: Sequence[str], options: dict[str, Any]) -> Settings:
     overrides |= {key: options[key] for key in ("output_format", "jobs", "force_exclude")}
     for key, kind in (("min_severity", Severity), ("min_confidence", Confidence)):
         overrides[key] = None if options[key] is None else kind(options[key])
+    overrides |= probe_overrides(options) | calls_override(options)
     return read_settings(paths, options["config"], options["isolated"]).override(overrides)
 
 
