@@ -24,7 +24,7 @@ SHARE_TOLERANCE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the claim holds, the measured log10 ratio where there is one, and the measured fact in words."""
+    """Whether the claim holds, the measured log10 ratio where there is one, and in words what a ratio does not say."""
 
     holds: bool
     fact: str
@@ -40,7 +40,7 @@ def judge(question: Question, measurement: Measurement, plain: Measurement | Non
         NotMeasurable: the measurement does not say anything about the question.
     """
     verdict = _TESTS[question.kind](question, measurement, plain)
-    notes = "; ".join((verdict.fact, *measurement.assumptions))
+    notes = "; ".join(filter(None, (verdict.fact, *measurement.assumptions)))
     return Evidence(
         predicted_log10=question.predicted if question.kind in LOGARITHMIC else None,
         measured_log10=verdict.measured_log10,
@@ -76,19 +76,13 @@ def _clearly(margin: float, measurement: Measurement) -> bool:
     return margin >= 0
 
 
-def _power(ratio: float) -> str:
-    if math.isinf(ratio):
-        return "exactly 0" if ratio < 0 else "infinite"
-    return "not a number" if math.isnan(ratio) else f"{10.0**ratio:.1e}" if abs(ratio) < 300 else f"1e{ratio:+.0f}"
-
-
 def _vanishing(question: Question, measurement: Measurement, _: Measurement | None) -> Verdict:
     ratio, layer = _ratio(question, measurement)
     if math.isnan(ratio):
         raise NotMeasurable(
             "there is no gradient at either layer" if measurement.finite else "its figures are not numbers"
         )
-    fact = f"measured {_power(ratio)}" + (" (exactly 0 in single precision)" if layer.vanished else "")
+    fact = "exactly 0 in single precision" if layer.vanished else ""
     return Verdict(_clearly(question.limit + TOLERANCE - ratio, measurement), fact, ratio)
 
 
@@ -96,7 +90,7 @@ def _exploding(question: Question, measurement: Measurement, _: Measurement | No
     ratio, _layer = _ratio(question, measurement)
     beyond = math.isnan(ratio) or not measurement.finite
     holds = beyond or _clearly(ratio - (question.limit - TOLERANCE), measurement)
-    return Verdict(holds, f"measured {_power(ratio)}", ratio)
+    return Verdict(holds, "measured: the gradient is not a number" if math.isnan(ratio) else "", ratio)
 
 
 def _overflow(question: Question, measurement: Measurement, _: Measurement | None) -> Verdict:
@@ -160,9 +154,7 @@ def _attenuated(question: Question, measurement: Measurement, plain: Measurement
     if with_it is None or without_it is None or math.isinf(without_it):
         raise NotMeasurable("without the activation there is no gradient either")
     ratio = with_it - without_it
-    return Verdict(
-        ratio <= question.limit + TOLERANCE / 2, f"measured {_power(ratio)} of the gradient without it", ratio
-    )
+    return Verdict(ratio <= question.limit + TOLERANCE / 2, "against the gradient without the activation", ratio)
 
 
 def _layer_before(question: Question) -> int | None:

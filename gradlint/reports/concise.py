@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from gradlint.findings import Finding
 from gradlint.reports.context import Context
-from gradlint.reports.full import closing, place
+from gradlint.reports.full import closing, measured, place
 from gradlint.reports.style import SEVERITY_COLORS
 from gradlint.results import Report
 
@@ -13,7 +14,12 @@ def render(report: Report, context: Context) -> str:
     style = context.style
     lines = [
         f"{style(place(f.span), 'bold')}: {style(f.code, SEVERITY_COLORS[f.severity])} {f.name}: "
-        f"{' '.join(f.message.split())}\n"
+        f"{' '.join(f.message.split())}{_outcome(f)}\n"
         for f in report.findings
     ]
     return "".join([*lines, *closing(report, context)])
+
+
+def _outcome(finding: Finding) -> str:
+    outcome = measured(finding.evidence)
+    return f" [probe: {outcome}]" if outcome else ""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 
-from gradlint.findings import Finding, Severity, Span, Status
+from gradlint.findings import Evidence, Finding, Severity, Span, Status
 from gradlint.reports.context import Context
 from gradlint.reports.frame import frame, gutter
 from gradlint.reports.numbers import count, ratio
 from gradlint.reports.style import SEVERITY_COLORS
 from gradlint.results import Report
+
+REPORT_TO = "https://github.com/gradlint/gradlint/issues"
+"""Where people tell of mistakes that gradlint makes."""
 
 
 def render(report: Report, context: Context) -> str:
@@ -17,6 +21,22 @@ def render(report: Report, context: Context) -> str:
     blocks = ["".join(f"{line}\n" for line in _finding(finding, context)) for finding in report.findings]
     blocks.extend(closing(report, context))
     return "\n".join(blocks)
+
+
+def measured(evidence: Evidence) -> str:
+    """What measuring said, beside what was predicted; empty where nothing was to be measured."""
+    if evidence.status is Status.NOT_MEASURED:
+        return f"not measured ({evidence.reason})" if evidence.reason else ""
+    facts = [evidence.status.value]
+    if evidence.measured_log10 is not None and not math.isnan(evidence.measured_log10):
+        facts.append(f"measured {ratio(evidence.measured_log10)}")
+        if evidence.predicted_log10 is not None:
+            facts.append(f"predicted {ratio(evidence.predicted_log10)}")
+        qualified = evidence.reason
+    else:
+        fact, _, qualified = evidence.reason.partition("; ")
+        facts += [fact] if fact else []
+    return ", ".join(facts) + (f" ({qualified})" if qualified else "")
 
 
 def place(span: Span) -> str:
@@ -44,12 +64,10 @@ def _notes(finding: Finding) -> Iterator[tuple[str, str]]:
     for index, remedy in enumerate(finding.remedies):
         predicted = f": predicted {ratio(remedy.predicted_log10)}" if remedy.predicted_log10 is not None else ""
         yield ("also" if index else "fix"), f"{remedy.text}{predicted}"
-    evidence = finding.evidence
-    if evidence.status is not Status.NOT_MEASURED:
-        measured = f", measured {ratio(evidence.measured_log10)}" if evidence.measured_log10 is not None else ""
-        yield "probe", f"{evidence.status}{measured}"
-    elif evidence.reason:
-        yield "probe", f"not measured ({evidence.reason})"
+    if outcome := measured(finding.evidence):
+        yield "probe", outcome
+    if finding.evidence.status is Status.REFUTED:
+        yield "note", f"gradlint is mistaken here and the run does not fail for it; please report it: {REPORT_TO}"
     yield "more", f"gradlint explain {finding.code}"
 
 
@@ -82,4 +100,16 @@ def _summary(report: Report, context: Context) -> str:
         if number:
             grades.append(context.style(count(number, severity.value), SEVERITY_COLORS[severity]))
     listed = " and ".join(filter(None, [", ".join(grades[:-1]), grades[-1]]))
-    return f"Found {listed} in {looked}."
+    return f"Found {listed} in {looked}.{_outcomes(report.findings)}"
+
+
+def _outcomes(findings: Iterable[Finding]) -> str:
+    """How many findings were confirmed, refuted or not measured, in a run that measures."""
+    seen = [finding.evidence for finding in findings]
+    counts = {
+        Status.CONFIRMED: sum(evidence.status is Status.CONFIRMED for evidence in seen),
+        Status.REFUTED: sum(evidence.status is Status.REFUTED for evidence in seen),
+        Status.NOT_MEASURED: sum(evidence.status is Status.NOT_MEASURED and bool(evidence.reason) for evidence in seen),
+    }
+    parts = [f"{number} {status}" for status, number in counts.items() if number]
+    return f" Probe: {', '.join(parts)}." if parts else ""

@@ -46,6 +46,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
             "predicted_log10": plain(finding.evidence.predicted_log10),
             "measured_log10": plain(finding.evidence.measured_log10),
             "status": finding.evidence.status.value,
+            "reason": finding.evidence.reason,
+            "seeds": finding.evidence.seeds,
         },
         "remedies": [
             {"text": remedy.text, "predicted_log10": plain(remedy.predicted_log10)} for remedy in finding.remedies

@@ -97,6 +97,13 @@ def test_suppressed_findings_are_counted() -> None:
     assert text == "No findings in 2 files (3 networks), 4 suppressed.\n"
 
 
+def test_what_was_measured_is_counted() -> None:
+    statuses = [Status.CONFIRMED, Status.CONFIRMED, Status.REFUTED, Status.NOT_MEASURED]
+    findings = tuple(replace(SIGMOIDS, evidence=Evidence(status=status, reason="so")) for status in statuses)
+    text = render("concise", Report(findings=(*findings, UNUSED), files=1), context())
+    assert text.splitlines()[-1].endswith("Probe: 2 confirmed, 1 refuted, 1 not measured.")
+
+
 def test_a_quiet_report_has_findings_only() -> None:
     assert render("concise", replace(REPORT, findings=()), context(summary=False)) == ""
     assert render("full", replace(REPORT, findings=()), context(summary=False)) == ""
@@ -114,11 +121,17 @@ def test_what_belongs_to_a_finding(snapshot: SnapshotAssertion) -> None:
         Evidence(-6.77, 0.1, Status.REFUTED),
         Evidence(-6.77, reason="the network has no input"),
         Evidence(-6.77, -math.inf, Status.CONFIRMED),
+        Evidence(-6.77, -6.8, Status.CONFIRMED, "exactly 0 in single precision; shape (32, 8) assumed for x"),
+        Evidence(None, None, Status.CONFIRMED, "measured: 83% of the units are dead; shape (32, 8) assumed for x"),
+        Evidence(3.2, math.nan, Status.CONFIRMED, "measured: the gradient is not a number"),
     ],
-    ids=["confirmed", "refuted", "not measured", "zero"],
+    ids=["confirmed", "refuted", "not measured", "zero", "qualified", "another fact", "not a number"],
 )
 def test_evidence(evidence: Evidence, snapshot: SnapshotAssertion) -> None:
-    assert [line for line in full(replace(SIGMOIDS, evidence=evidence)).splitlines() if "probe" in line] == snapshot
+    finding = replace(SIGMOIDS, evidence=evidence)
+    lines = [line for line in full(finding).splitlines() if line.startswith(("  = probe", "  = note"))]
+    report = Report(findings=(finding,))
+    assert [*lines, render("concise", report, context(summary=False)).partition("(layer 1)")[2]] == snapshot
 
 
 PLACES = {
@@ -170,7 +183,7 @@ def test_json_has_the_documented_keys_and_no_other() -> None:
     assert list(content["summary"]) == ["files", "findings", "networks", "unresolved", "seconds"]
     (finding,) = content["findings"]
     assert list(finding) == FINDING_KEYS
-    assert list(finding["evidence"]) == ["predicted_log10", "measured_log10", "status"]
+    assert list(finding["evidence"]) == ["predicted_log10", "measured_log10", "status", "reason", "seeds"]
     assert [list(remedy) for remedy in finding["remedies"]] == [["text", "predicted_log10"]] * 3
     assert [list(item) for item in finding["related"]] == [["file", "line", "message"]]
 
