@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gradlint.config import Settings
 from gradlint.findings import Span
 from gradlint.network import Network, Node, Unresolved
 from gradlint.stack import on_deep_stack
+
+if TYPE_CHECKING:
+    from gradlint.propagation import Profile
+    from gradlint.propagation import Settings as Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +41,37 @@ class ShownUnresolved:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownHorizon:
+    """How many steps back the gradient of a recurrent layer reaches before it has fallen to 1 %; may be infinite."""
+
+    layer: str
+    steps: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShownIdle:
+    """A change that does nothing to a network, and why."""
+
+    change: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownChange:
+    """The same network with changes made.
+
+    `text` says them in the words of the framework. `idle` are those that do nothing; where all are, `network` is None.
+    """
+
+    changes: tuple[str, ...]
+    text: str
+    idle: tuple[ShownIdle, ...]
+    network: ShownNetwork | None
+
+
+@dataclass(frozen=True, slots=True)
 class ShownNetwork:
-    """One network, its layers in the order in which they run."""
+    """One network, its layers in the order in which they run. `what_if` is the same network with changes made."""
 
     name: str
     call: str
@@ -53,6 +87,8 @@ class ShownNetwork:
     reason: str
     assumptions: tuple[str, ...]
     unresolved: tuple[ShownUnresolved, ...]
+    horizons: tuple[ShownHorizon, ...] = ()
+    what_if: tuple[ShownChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +101,26 @@ class Showing:
     notes: tuple[str, ...]
 
 
-def show(path: Path, name: str, calls: Sequence[str], settings: Settings) -> Showing:
+def show(
+    path: Path, name: str, calls: Sequence[str], settings: Settings, what_if: Sequence[Sequence[str]] = ()
+) -> Showing:
     """Read a file and predict the gradients of its networks, or of those that `calls` build.
+
+    Each entry of `what_if` is a list of changes (words of `gradlint.propagation.whatif`) that are made together to
+    every network.
 
     Raises:
         OSError: the file cannot be read.
         SourceError: it cannot be decoded or parsed.
         CallError: a call cannot be evaluated, or builds no network.
+        UnknownTransformation: a word of `what_if` stands for no change.
     """
-    return on_deep_stack(lambda: _show(path, name, calls, settings))
+    return on_deep_stack(lambda: _show(path, name, calls, settings, what_if))
 
 
-def _show(path: Path, name: str, calls: Sequence[str], settings: Settings) -> Showing:
+def _show(path: Path, name: str, calls: Sequence[str], settings: Settings, what_if: Sequence[Sequence[str]]) -> Showing:
     from gradlint.evaluation.driver import Evaluator
+    from gradlint.propagation import Settings as Bounds
     from gradlint.sources import SourceLoader, load
 
     source = load(path, name)
@@ -88,19 +131,38 @@ def _show(path: Path, name: str, calls: Sequence[str], settings: Settings) -> Sh
     networks = [network for evaluation in evaluations for network in evaluation.networks]
     known = {_key(item) for network in networks for item in network.unresolved}
     rest = [item for evaluation in evaluations for item in evaluation.unresolved if _key(item) not in known]
+    bounds = Bounds(vanishing=settings.vanishing, exploding=settings.exploding)
     return Showing(
         name,
-        tuple(_network(network, settings) for network in networks),
+        tuple(_with_changes(network, bounds, what_if) for network in networks),
         _unresolved(rest),
         tuple(dict.fromkeys(note for evaluation in evaluations for note in evaluation.notes)),
     )
 
 
-def _network(network: Network, settings: Settings) -> ShownNetwork:
-    from gradlint.propagation import Settings as Bounds
+def _with_changes(network: Network, bounds: Bounds, what_if: Sequence[Sequence[str]]) -> ShownNetwork:
+    shown = _network(network, bounds)
+    return replace(shown, what_if=tuple(_changed(network, bounds, words) for words in what_if)) if what_if else shown
+
+
+def _changed(network: Network, bounds: Bounds, words: Sequence[str]) -> ShownChange:
+    from gradlint.propagation.whatif import mend, wording
+
+    mended = mend(network, words)
+    idle = tuple(ShownIdle(item.word, item.reason) for item in mended.idle)
+    working = [word for word in words if word not in {item.word for item in mended.idle}]
+    return ShownChange(
+        tuple(words),
+        wording(working, network) if working else "",
+        idle,
+        _network(mended.network, bounds) if working else None,
+    )
+
+
+def _network(network: Network, bounds: Bounds) -> ShownNetwork:
     from gradlint.propagation import propagate
 
-    profile = propagate(network, Bounds(vanishing=settings.vanishing, exploding=settings.exploding))
+    profile = propagate(network, bounds)
     return ShownNetwork(
         name=network.name,
         call=network.call,
@@ -109,25 +171,30 @@ def _network(network: Network, settings: Settings) -> ShownNetwork:
         complete=network.complete,
         parameters=network.parameter_count,
         trainable_parameters=network.trainable_count,
-        layers=tuple(
-            ShownLayer(
-                name=layer.node.name,
-                kind=layer.node.kind.value,
-                class_name=layer.node.class_name,
-                span=None if layer.node.origin is None else layer.node.origin.span,
-                parameters=_size(layer.node),
-                weight_std=layer.weight_std,
-                signal=layer.signal,
-                log10_gradient=layer.log10_gradient,
-            )
-            for layer in profile.layers
-        ),
+        layers=_layers(profile),
         log10_gradient_ratio=profile.log10_gradient_ratio,
         log10_gradient_ratio_rms=profile.log10_gradient_ratio_rms,
         verdict=profile.verdict,
         reason=profile.reason,
-        assumptions=(*network.assumptions, *profile.assumptions),
+        assumptions=tuple(dict.fromkeys((*network.assumptions, *profile.assumptions))),
         unresolved=_unresolved(network.unresolved),
+        horizons=tuple(ShownHorizon(horizon.node.name, horizon.steps) for horizon in profile.horizons),
+    )
+
+
+def _layers(profile: Profile) -> tuple[ShownLayer, ...]:
+    return tuple(
+        ShownLayer(
+            name=layer.node.name,
+            kind=layer.node.kind.value,
+            class_name=layer.node.class_name,
+            span=None if layer.node.origin is None else layer.node.origin.span,
+            parameters=_size(layer.node),
+            weight_std=layer.weight_std,
+            signal=layer.signal,
+            log10_gradient=layer.log10_gradient,
+        )
+        for layer in profile.layers
     )
 
 

@@ -9,7 +9,7 @@ from gradlint.checks._causes import explained, gradient_problem
 from gradlint.checks._wording import counted, function_names
 from gradlint.findings import Remedy
 from gradlint.propagation.attribution import Cause
-from gradlint.propagation.whatif.remedies import wording
+from gradlint.propagation.whatif import wording
 from gradlint.subjects import NetworkSubject, Problem
 
 

@@ -5,32 +5,75 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from gradlint.cli.common import color_option, config_option, isolated_option, read_settings, style_for, write
 from gradlint.cli.errors import Failed
+
+Changes = tuple[tuple[str, ...], ...]
+
+
+def _changes(context: click.Context, parameter: click.Parameter, written: tuple[str, ...]) -> Changes:
+    """The words between the commas, all of which stand for a change."""
+    if not written:
+        return ()
+    from gradlint.propagation.whatif import UnknownTransformation, check_words
+
+    changes = tuple(tuple(word.strip() for word in text.split(",") if word.strip()) for text in written)
+    try:
+        for words in changes:
+            check_words(words)
+    except UnknownTransformation as error:
+        raise click.BadParameter(str(error)) from None
+    if not all(changes):
+        raise click.BadParameter("there is no change between the commas")
+    return changes
+
+
+def _complete_changes(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The changes whose name starts with what was typed behind the last comma."""
+    from gradlint.propagation.whatif import NAMES
+
+    before, comma, last = incomplete.rpartition(",")
+    return [CompletionItem(f"{before}{comma}{name}") for name in NAMES if name.startswith(last)]
 
 
 @click.command()
 @click.argument("file", type=click.Path())
 @click.option("--call", "calls", multiple=True, metavar="EXPRESSION", help='Build this network: "Net(depth=20)".')
+@click.option(
+    "--what-if",
+    multiple=True,
+    metavar="CHANGES",
+    callback=_changes,
+    shell_complete=_complete_changes,
+    help='Show the same network changed beside it: "relu,he", "batch-norm", "lstm,forget-bias=3".',
+)
 @click.option("--output-format", type=click.Choice(["text", "json"]), default="text", help="How to print networks.")
 @config_option
 @isolated_option
 @color_option
 def show(
-    file: str, calls: tuple[str, ...], output_format: str, config: Path | None, isolated: bool, color: str
+    file: str,
+    calls: tuple[str, ...],
+    what_if: Changes,
+    output_format: str,
+    config: Path | None,
+    isolated: bool,
+    color: str,
 ) -> None:
     """Show the networks in a file, and the predicted gradient at each layer."""
     import math
 
     from gradlint.evaluation.errors import CallError
     from gradlint.reports import show_json, show_text
+    from gradlint.reports.show_bars import Bounds
     from gradlint.showing import show as show_networks
     from gradlint.sources import SourceError
 
     settings = read_settings([file], config, isolated)
     try:
-        showing = show_networks(Path(file), file, calls, settings)
+        showing = show_networks(Path(file), file, calls, settings, what_if)
     except OSError as error:
         raise Failed(f"{file}: {(error.strerror or str(error)).lower()}") from None
     except SourceError as error:
@@ -41,5 +84,5 @@ def show(
     if output_format == "json":
         write(show_json.render(showing), None)
     else:
-        bounds = show_text.Bounds(math.log10(settings.vanishing), math.log10(settings.exploding))
+        bounds = Bounds(math.log10(settings.vanishing), math.log10(settings.exploding))
         write(show_text.render(showing, bounds, style_for(color)), None)

@@ -7,7 +7,7 @@ from typing import Any
 
 from gradlint.findings import Span
 from gradlint.reports.numbers import plain, significant
-from gradlint.showing import Showing, ShownLayer, ShownNetwork
+from gradlint.showing import Showing, ShownChange, ShownLayer, ShownNetwork
 
 VERSION = 1
 
@@ -19,6 +19,26 @@ def render(showing: Showing) -> str:
 
 
 def _network(network: ShownNetwork) -> dict[str, Any]:
+    """One network; what only `--what-if` asks for has keys of its own."""
+    extra = {"horizons": _horizons(network), "what_if": [_change(change) for change in network.what_if]}
+    return _described(network) | (extra if network.what_if else {})
+
+
+def _change(change: ShownChange) -> dict[str, Any]:
+    network = change.network
+    return {
+        "changes": list(change.changes),
+        "text": change.text,
+        "without_effect": [{"change": idle.change, "reason": idle.reason} for idle in change.idle],
+        "network": None if network is None else _described(network) | {"horizons": _horizons(network)},
+    }
+
+
+def _horizons(network: ShownNetwork) -> list[dict[str, Any]]:
+    return [{"layer": horizon.layer, "steps": plain(horizon.steps, 1)} for horizon in network.horizons]
+
+
+def _described(network: ShownNetwork) -> dict[str, Any]:
     return {
         "name": network.name,
         "call": network.call,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from gradlint.reports.full import place
 from gradlint.reports.numbers import count, number, ratio
+from gradlint.reports.show_bars import VERDICT_COLORS, WIDTH, Bounds, scale_of, shorten, shorten_left
+from gradlint.reports.show_what_if import horizons, tables, without_effect
 from gradlint.reports.style import PLAIN, Style
 from gradlint.showing import Showing, ShownLayer, ShownNetwork, ShownUnresolved
 
-WIDTH = 80
 UNRESOLVED_SHOWN = 20
 """Places where knowledge was lost that are listed for one network; the rest is counted."""
 
@@ -19,19 +18,6 @@ _NAME_WIDTH = 22
 _CLASS_WIDTH = 12
 _NUMBER_WIDTH = 9
 _BAR_WIDTH = WIDTH - 2 - _NAME_WIDTH - _CLASS_WIDTH - 3 * _NUMBER_WIDTH - 5
-_WIDEST_SCALE = 40.0
-"""Decades: gradients further down than this are no longer told apart."""
-
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
-_VERDICT_COLORS = {"healthy": "green", "vanishing": "red", "exploding": "red", "dead": "red", "unknown": "yellow"}
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """log10 of the bounds that a healthy gradient stays within."""
-
-    vanishing: float = -3.0
-    exploding: float = 3.0
 
 
 def render(showing: Showing, bounds: Bounds, style: Style = PLAIN) -> str:
@@ -50,17 +36,27 @@ def _network(network: ShownNetwork, bounds: Bounds, style: Style) -> Iterator[st
     at = "" if network.span is None else f"{place(network.span)}: "
     yield f"{style(f'{at}{network.name}', 'bold')} ({network.framework})"
     if network.call and network.call != network.name:
-        yield f"  {_shorten(network.call, WIDTH - 2)}"
+        yield f"  {shorten(network.call, WIDTH - 2)}"
     yield f"  {_size(network)}"
     yield ""
-    if network.layers:
-        yield from _table(network.layers, bounds, style)
-        yield ""
-    yield f"  {_verdict(network, style)}"
+    if any(change.network is not None for change in network.what_if):
+        yield from tables(network, bounds, style)
+    else:
+        yield from _layers(network, bounds, style)
+        for change in network.what_if:
+            yield from without_effect(change, style)
     yield from (f"  assumed: {assumption}" for assumption in network.assumptions)
     if network.unresolved:
         yield ""
         yield from _unresolved("not understood", network.unresolved, style)
+
+
+def _layers(network: ShownNetwork, bounds: Bounds, style: Style) -> Iterator[str]:
+    if network.layers:
+        yield from _table(network.layers, bounds, style)
+        yield ""
+    yield f"  {_verdict(network, style)}"
+    yield from (f"  {horizon}" for horizon in horizons(network.horizons))
 
 
 def _size(network: ShownNetwork) -> str:
@@ -77,34 +73,21 @@ def _size(network: ShownNetwork) -> str:
 
 
 def _table(layers: Sequence[ShownLayer], bounds: Bounds, style: Style) -> Iterator[str]:
-    known = [value for layer in layers if (value := layer.log10_gradient) is not None and math.isfinite(value)]
-    low = max(min([*known, -1.0]), -_WIDEST_SCALE)
-    high = min(max([*known, 0.0]), _WIDEST_SCALE)
+    scale = scale_of((layer.log10_gradient for layer in layers), bounds)
     heading = ["weights", "signal", "gradient"]
     titles = " ".join(title.rjust(_NUMBER_WIDTH) for title in heading)
     yield style(f"  {'layer'.ljust(_NAME_WIDTH)} {'class'.ljust(_CLASS_WIDTH)} {titles}", "dim")
     for layer in layers:
-        name = _shorten_left(layer.name or layer.kind, _NAME_WIDTH).ljust(_NAME_WIDTH)
-        cls = _shorten(layer.class_name.rpartition(".")[2], _CLASS_WIDTH).ljust(_CLASS_WIDTH)
+        name = shorten_left(layer.name or layer.kind, _NAME_WIDTH).ljust(_NAME_WIDTH)
+        cls = shorten(layer.class_name.rpartition(".")[2], _CLASS_WIDTH).ljust(_CLASS_WIDTH)
         gradient = layer.log10_gradient
         figures = [number(layer.weight_std), number(layer.signal), "-" if gradient is None else ratio(gradient)]
         columns = " ".join(figure.rjust(_NUMBER_WIDTH) for figure in figures)
-        yield f"  {name} {cls} {columns} {_bar(gradient, low, high, bounds, style)}".rstrip()
-
-
-def _bar(gradient: float | None, low: float, high: float, bounds: Bounds, style: Style) -> str:
-    """The gradient on a log scale: empty at the smallest of the network's layers, full at the largest."""
-    if gradient is None:
-        return ""
-    share = (min(max(gradient, low), high) - low) / (high - low)
-    eighths = round(share * _BAR_WIDTH * 8)
-    bar = "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
-    healthy = bounds.vanishing <= gradient <= bounds.exploding
-    return style(bar or "▏", "green" if healthy else "red")
+        yield f"  {name} {cls} {columns} {scale.bar(gradient, _BAR_WIDTH, style)}".rstrip()
 
 
 def _verdict(network: ShownNetwork, style: Style) -> str:
-    verdict = style(network.verdict, _VERDICT_COLORS.get(network.verdict, "yellow"), "bold")
+    verdict = style(network.verdict, VERDICT_COLORS.get(network.verdict, "yellow"), "bold")
     if network.reason:
         return f"{verdict}: {network.reason}"
     if network.log10_gradient_ratio is None:
@@ -119,12 +102,3 @@ def _unresolved(heading: str, items: Sequence[ShownUnresolved], style: Style) ->
         yield f"    {at}{item.reason}"
     if len(items) > UNRESOLVED_SHOWN:
         yield f"    and {len(items) - UNRESOLVED_SHOWN} more"
-
-
-def _shorten(text: str, width: int) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def _shorten_left(text: str, width: int) -> str:
-    return text if len(text) <= width else "…" + text[1 - width :]

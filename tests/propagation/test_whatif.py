@@ -14,6 +14,7 @@ from gradlint.propagation import (
     remedies,
     transform,
 )
+from gradlint.propagation.whatif import mend, wording
 from tests import grids
 from tests.graphs import Graph, mlp
 from tests.grids import transformer
@@ -98,6 +99,79 @@ def test_shared_weights_stay_shared() -> None:
     first, second = net.weighted
     assert first.parameters["weight"] is second.parameters["weight"]
     assert net.parameter_count == 16 * 16 + 16
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("batch-norm", "batchnorm"),
+        ("BatchNorm", "batchnorm"),
+        ("leaky-relu", "leaky_relu"),
+        ("he_normal", "he"),
+        ("glorot", "xavier"),
+        ("swish", "silu"),
+    ],
+)
+def test_names_may_be_spelt_as_people_do(written: str, meant: str) -> None:
+    net = mlp(4, 32, "tanh")
+    changed, expected = transform(net, [written]), transform(net, [meant])
+    assert functions(changed) == functions(expected)
+    assert kinds(changed) == kinds(expected)
+    assert propagate(changed).log10_gradient_ratio == propagate(expected).log10_gradient_ratio
+
+
+def test_a_number_behind_a_name() -> None:
+    lstm = network(CELLS["nn.LSTM"], 32)
+    horizons = [propagate(transform(lstm, [f"forget-bias={bias}"])).horizons[0].steps for bias in (0, 1, 3)]
+    assert horizons == sorted(horizons)
+    assert horizons[2] == propagate(transform(lstm, ["large-forget-bias"])).horizons[0].steps
+    residual = mlp(10, 32, "relu", "he_normal", skip=True)
+    (first, *_) = [
+        n.get("coefficients") for n in transform(residual, ["residual-scale=0.1"]).nodes if n.kind is Kind.ADD
+    ]
+    assert first == (1.0, 0.1)
+
+
+@pytest.mark.parametrize("word", ["relu=3", "forget-bias=", "forget-bias=much", "forget-bias=nan", ""])
+def test_a_number_where_there_is_none_to_give(word: str) -> None:
+    with pytest.raises(UnknownTransformation):
+        transform(mlp(3), [word])
+
+
+def test_a_change_that_does_nothing_is_told() -> None:
+    net = mlp(6, 32, "relu", "he_normal")
+    mended = mend(net, ["forget-bias", "relu", "he", "skip", "batch-norm"])
+    assert [idle.word for idle in mended.idle] == ["forget-bias", "relu", "he"]
+    assert kinds(mended.network).count(Kind.NORMALIZATION) == 5
+    assert {idle.word for idle in mend(mended.network, ["skip", "batch-norm"]).idle} == {"skip", "batch-norm"}
+    assert [idle.word for idle in mend(network(CELLS["nn.LSTM"], 8), ["lstm", "gru", "tanh"]).idle] == ["lstm", "tanh"]
+
+
+def test_weights_are_drawn_for_the_layers_that_other_changes_leave() -> None:
+    rnn = network(CELLS["nn.RNN"], 32)
+    changed = mend(rnn, ["forget-bias=3", "lstm"])
+    assert changed.idle == ()
+    expected = propagate(transform(rnn, ["lstm", "forget-bias=3"])).horizons[0].steps
+    assert propagate(changed.network).horizons[0].steps == expected
+
+
+def test_parameters_of_a_replaced_activation_are_gone_and_those_of_a_new_one_counted() -> None:
+    net = mlp(4, 32, "relu")
+    with_slopes = transform(net, ["prelu"])
+    assert with_slopes.parameter_count == (net.parameter_count or 0) + 3
+    assert transform(with_slopes, ["relu"]).parameter_count == net.parameter_count
+
+
+@pytest.mark.parametrize("framework", Framework)
+@pytest.mark.parametrize("name", NAMES)
+def test_every_change_has_words(name: str, framework: Framework) -> None:
+    net = mlp(3)
+    net.framework = framework
+    text = wording([name], net)
+    assert text
+    assert "{" not in text
+    if text.startswith("nn.") and text.endswith("()"):
+        assert hasattr(torch.nn, text[3:-2])
 
 
 def test_a_name_that_is_none_is_refused_with_those_there_are() -> None:

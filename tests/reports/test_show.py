@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from gradlint.findings import Span
 from gradlint.reports import show_json, show_text
 from gradlint.reports.show_text import Bounds
 from gradlint.reports.style import Style
-from gradlint.showing import Showing, ShownLayer, ShownNetwork, ShownUnresolved
+from gradlint.showing import Showing, ShownChange, ShownHorizon, ShownIdle, ShownLayer, ShownNetwork, ShownUnresolved
 
 
 def layer(name: str, gradient: float | None, **changes: object) -> ShownLayer:
@@ -79,6 +80,43 @@ NETWORKS = {
     "a long call": replace(NETWORK, call="Net(\n    " + "a_long_argument=1, " * 10 + ")"),
 }
 
+MENDED = replace(
+    NETWORKS["healthy"],
+    layers=(
+        layer("0", 0.4, signal=1.96),
+        layer("2", 0.3, signal=2.0),
+        layer("blocks.3.attention.projection.out", 0.1, signal=2.0),
+        layer("head", 0.0, signal=2.0),
+    ),
+)
+RELU = ShownChange(("relu", "he"), 'nn.ReLU() with nn.init.kaiming_normal_(weight, nonlinearity="relu")', (), MENDED)
+IDLE = ShownChange(("lstm",), "", (ShownIdle("lstm", "there is no recurrent layer of another kind"),), None)
+PARTLY = ShownChange(
+    ("skip", "forget-bias=3"),
+    "a skip connection around each layer: x = x + layer(x)",
+    (ShownIdle("forget-bias=3", "there is no LSTM or GRU layer with another bias"),),
+    NETWORKS["dead"],
+)
+UNKNOWN = ShownChange(("batch-norm",), "nn.BatchNorm1d before each activation", (), NETWORKS["unknown"])
+RECURRENT = replace(
+    NETWORK,
+    layers=(layer("lstm", -0.3, kind="recurrent", class_name="torch.nn.LSTM"), layer("head", 0.0)),
+    verdict="healthy",
+    log10_gradient_ratio=-0.3,
+    horizons=(ShownHorizon("lstm", 9.4),),
+)
+FOREVER = replace(RECURRENT, horizons=(ShownHorizon("lstm", math.inf),))
+WITH_CHANGES = {
+    "one change": replace(NETWORK, what_if=(RELU,)),
+    "two changes": replace(NETWORK, what_if=(RELU, PARTLY)),
+    "more than fit side by side": replace(NETWORK, what_if=(RELU, PARTLY, RELU, UNKNOWN, IDLE)),
+    "a change that does not apply": replace(NETWORK, what_if=(IDLE,)),
+    "horizons": replace(
+        RECURRENT, what_if=(ShownChange(("forget-bias=20",), "a forget gate bias of 20", (), FOREVER),)
+    ),
+    "without layers": replace(NETWORKS["without layers"], what_if=(IDLE,)),
+}
+
 
 def showing(*networks: ShownNetwork, **changes: object) -> Showing:
     made = Showing("net.py", networks, (), ())
@@ -90,6 +128,25 @@ def test_network(name: str, snapshot: SnapshotAssertion) -> None:
     text = show_text.render(showing(NETWORKS[name]), Bounds())
     assert text == snapshot
     assert max(len(line) for line in text.splitlines()) <= 80
+
+
+@pytest.mark.parametrize("name", WITH_CHANGES)
+def test_a_network_beside_what_it_would_be(name: str, snapshot: SnapshotAssertion) -> None:
+    text = show_text.render(showing(WITH_CHANGES[name]), Bounds())
+    assert text == snapshot
+    assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_colours_do_not_move_columns() -> None:
+    colored = show_text.render(showing(WITH_CHANGES["two changes"]), Bounds(), Style(enabled=True))
+    plain = show_text.render(showing(WITH_CHANGES["two changes"]), Bounds())
+    table = re.sub(r"\x1b\[[0-9;]*m", "", colored).splitlines()[:10]
+    assert [line.rstrip() for line in table] == plain.splitlines()[:10]
+
+
+def test_the_horizon_of_a_recurrent_layer_is_told() -> None:
+    assert "gradient horizon of lstm: 9 steps" in show_text.render(showing(RECURRENT), Bounds())
+    assert "gradient horizon of lstm: more than 10000 steps" in show_text.render(showing(FOREVER), Bounds())
 
 
 def test_color(snapshot: SnapshotAssertion) -> None:
@@ -110,6 +167,20 @@ def test_a_file_without_networks(snapshot: SnapshotAssertion) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_json(name: str, snapshot: SnapshotAssertion) -> None:
     assert show_json.render(showing(replace(NETWORKS[name], unresolved=NETWORKS[name].unresolved[:2]))) == snapshot
+
+
+def test_changes_as_json(snapshot: SnapshotAssertion) -> None:
+    assert show_json.render(showing(replace(WITH_CHANGES["two changes"], what_if=(PARTLY, IDLE)))) == snapshot
+
+
+def test_changes_only_add_keys_to_the_json() -> None:
+    (plain,) = json.loads(show_json.render(showing(NETWORK)))["networks"]
+    (changed,) = json.loads(show_json.render(showing(WITH_CHANGES["one change"])))["networks"]
+    assert changed.keys() - plain.keys() == {"what_if", "horizons"}
+    assert {key: changed[key] for key in plain} == plain
+    (change,) = changed["what_if"]
+    assert list(change) == ["changes", "text", "without_effect", "network"]
+    assert change["network"].keys() == plain.keys() | {"horizons"}
 
 
 def test_json_has_the_documented_keys_and_no_other() -> None:

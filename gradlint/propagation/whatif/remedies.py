@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gradlint.findings import Remedy
-from gradlint.network import Framework, Kind, Network, Node
+from gradlint.network import Kind, Network, Node
 from gradlint.propagation.context import Settings
 from gradlint.propagation.profile import Profile, propagate
-from gradlint.propagation.whatif.transformations import branches, transform
+from gradlint.propagation.whatif.transformations import branches
+from gradlint.propagation.whatif.vocabulary import transform
+from gradlint.propagation.whatif.wording import wording
 
 # Combinations to try, the least change first: activation and initializer, then norm, then skip connection.
 _PLAIN: tuple[tuple[str, ...], ...] = (
@@ -51,44 +53,6 @@ _MARGIN = 0.75
 _MOST = 3
 # In networks of more nodes than this the first changes that work are enough.
 _LARGE = 400
-
-Words = Mapping[str, str]
-WORDS: Mapping[Framework, Words] = {
-    Framework.KERAS: {
-        "relu": 'activation="relu"',
-        "selu": 'activation="selu"',
-        "he": 'kernel_initializer="he_normal"',
-        "xavier": 'kernel_initializer="glorot_uniform"',
-        "lecun": 'kernel_initializer="lecun_normal"',
-        "orthogonal": 'kernel_initializer="orthogonal"',
-        "batchnorm": "BatchNormalization() before each activation",
-        "layernorm": "LayerNormalization() before each activation",
-        "skip": "a skip connection around each layer: x = x + layer(x)",
-        "residual-scaling": "residual branches scaled by {scale}",
-        "forget-bias": "unit_forget_bias=True",
-        "large-forget-bias": "a forget gate bias of 3",
-        "orthogonal-recurrent": 'recurrent_initializer="orthogonal" for each gate',
-        "lstm": "LSTM",
-        "gru": "GRU",
-    },
-    Framework.TORCH: {
-        "relu": "nn.ReLU()",
-        "selu": "nn.SELU()",
-        "he": 'nn.init.kaiming_normal_(weight, nonlinearity="relu")',
-        "xavier": "nn.init.xavier_uniform_(weight)",
-        "lecun": 'nn.init.kaiming_normal_(weight, nonlinearity="linear")',
-        "orthogonal": "nn.init.orthogonal_(weight)",
-        "batchnorm": "{batchnorm} before each activation",
-        "layernorm": "{layernorm} before each activation",
-        "skip": "a skip connection around each layer: x = x + layer(x)",
-        "residual-scaling": "residual branches scaled by {scale}",
-        "forget-bias": "a forget gate bias of 1",
-        "large-forget-bias": "a forget gate bias of 3",
-        "orthogonal-recurrent": "nn.init.orthogonal_(weight_hh) for each gate",
-        "lstm": "nn.LSTM",
-        "gru": "nn.GRU",
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,30 +150,6 @@ def _suited(network: Network) -> Iterator[tuple[str, ...]]:
 def _scheme(node: Node) -> str:
     weight = node.parameters.get("weight")
     return weight.distribution.scheme if weight is not None else ""
-
-
-def wording(names: Sequence[str], network: Network) -> str:
-    """A combination of changes in the words of the network's framework."""
-    words = WORDS[network.framework]
-    ranks = {len(n.shape) for n in network.nodes if n.kind is Kind.CONVOLUTION and n.shape is not None}
-    dimensions = max(ranks) - 2 if ranks else 1
-    values = {
-        "batchnorm": f"nn.BatchNorm{min(max(dimensions, 1), 3)}d",
-        "layernorm": "nn.GroupNorm(1, channels)" if ranks else "nn.LayerNorm",
-        "scale": f"{1.0 / math.sqrt(max(len(branches(network)), 1)):.2g}",
-    }
-    parts = [_filled(words.get(name, name), values) for name in names]
-    if len(parts) == 1:
-        return parts[0]
-    if len(parts) == 2:
-        return " with ".join(parts)
-    return f"{parts[0]} with {', '.join(parts[1:-1])} and {parts[-1]}"
-
-
-def _filled(text: str, values: Mapping[str, str]) -> str:
-    for name, value in values.items():
-        text = text.replace(f"{{{name}}}", value)
-    return text
 
 
 def _distinct(results: Sequence[RemedyResult], most: int) -> tuple[RemedyResult, ...]:

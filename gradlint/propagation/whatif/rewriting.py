@@ -24,13 +24,17 @@ class Rewriting:
         self.copies: dict[int, Node] = {}
         self.users: dict[int, list[Node]] = {}
         self._parameters: dict[int, Parameter] = {}
+        self._replaced = False
+        self._leading: frozenset[int] | None = None
         self._added: list[Parameter] = []
         for node in network.nodes:
             for operand in node.inputs:
                 self.users.setdefault(id(operand), []).append(node)
         for node in network.nodes:
             copy = self._copy(node)
-            self.copies[id(node)] = rule(self, node, copy) or copy
+            other = rule(self, node, copy)
+            self._replaced = self._replaced or other is not None
+            self.copies[id(node)] = other or copy
 
     def result(self) -> Network:
         """The new network; nodes that nothing uses any more are gone."""
@@ -42,14 +46,22 @@ class Rewriting:
             if id(node) not in needed:
                 needed.add(id(node))
                 stack.extend(node.inputs)
-        parameters = tuple(self._parameters.get(id(p), p) for p in self.network.parameters)
+        nodes = tuple(node for node in self.nodes if id(node) in needed)
+        used_before = {id(p) for node in self.network.nodes for p in node.parameters.values()}
+        used = {id(p) for node in nodes for p in node.parameters.values()}
+        kept = [(p, self._parameters.get(id(p), p)) for p in self.network.parameters]
+        parameters = tuple(new for old, new in kept if id(new) in used or id(old) not in used_before)
         return replace(
             self.network,
-            nodes=tuple(node for node in self.nodes if id(node) in needed),
+            nodes=nodes,
             inputs=tuple(self.copies[id(node)] for node in self.network.inputs),
             outputs=outputs,
             parameters=parameters + tuple(self._added),
         )
+
+    def changed(self) -> bool:
+        """Whether anything is other than it was."""
+        return self._replaced or any(_differ(node, self.copies[id(node)]) for node in self.network.nodes)
 
     def _copy(self, node: Node) -> Node:
         copy = replace(
@@ -88,6 +100,11 @@ class Rewriting:
         self._added.extend((parameters or {}).values())
         return node
 
+    def adopt(self, parameter: Parameter) -> Parameter:
+        """Make a parameter one of the new network's."""
+        self._added.append(parameter)
+        return parameter
+
     def initialize(self, node: Node, role: str, distribution: Distribution) -> None:
         """Give a parameter of a copied node another distribution."""
         if role in node.parameters:
@@ -95,13 +112,32 @@ class Rewriting:
 
     def leads_to_weights(self, node: Node) -> bool:
         """Whether a weighted layer comes after an old node."""
-        seen: set[int] = set()
-        stack = list(self.users.get(id(node), []))
-        while stack:
-            user = stack.pop()
-            if id(user) not in seen:
-                if user.weighted:
-                    return True
-                seen.add(id(user))
-                stack.extend(self.users.get(id(user), []))
-        return False
+        if self._leading is None:
+            found: set[int] = set()
+            for later in reversed(self.network.nodes):
+                if later.weighted or id(later) in found:
+                    found.update(id(operand) for operand in later.inputs)
+            self._leading = frozenset(found)
+        return id(node) in self._leading
+
+
+def _differ(old: Node, new: Node) -> bool:
+    """Whether a node computes something else than before, or from other weights."""
+    if old.kind is not new.kind or len(old.inputs) != len(new.inputs) or old.attributes != new.attributes:
+        return True
+    if old.parameters.keys() != new.parameters.keys():
+        return True
+    return any(
+        parameter.shape != new.parameters[role].shape
+        or (
+            parameter.distribution is not new.parameters[role].distribution
+            and _drawn(parameter.distribution) != _drawn(new.parameters[role].distribution)
+        )
+        for role, parameter in old.parameters.items()
+    )
+
+
+def _drawn(distribution: Distribution) -> tuple[object, ...]:
+    """What says how entries are drawn, whoever wrote it and how."""
+    parts = tuple((window, part.family, part.mean, part.std) for window, part in distribution.parts)
+    return distribution.family, distribution.mean, distribution.std, parts

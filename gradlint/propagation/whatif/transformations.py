@@ -1,20 +1,17 @@
-"""The named changes that can be made to a network, as in `gradlint show --what-if relu,he`."""
+"""The changes that can be made to a network, as rules for rewriting it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable
 
 from gradlint.network import ONES, ZEROS, Distribution, Kind, Network, Node, Parameter
-from gradlint.network.activations import NAMES as ACTIVATIONS
 from gradlint.network.activations import SOFTMAX_LIKE
 from gradlint.propagation.context import is_zero
 from gradlint.propagation.geometry import axis_size
-from gradlint.propagation.whatif.recurrent import forget_bias, orthogonal_kernel, recurrent_cell
 from gradlint.propagation.whatif.rewriting import Rewriting, Rule
 
-_NO_REPLACEMENT = SOFTMAX_LIKE | {
+NO_REPLACEMENT = SOFTMAX_LIKE | {
     "linear",
     "glu",
     "pow",
@@ -25,17 +22,19 @@ _NO_REPLACEMENT = SOFTMAX_LIKE | {
     "abs",
     "clamp",
     "log",
+    "sign",
 }
+"""Functions that are no activation of a hidden layer: they are neither replaced nor put in place of one."""
+
+Draw = Callable[[float, float, float], Distribution]
+"""What an initializer draws from, by fan-in, fan-out and number of units."""
 _THROUGH = frozenset({Kind.NORMALIZATION, Kind.DROPOUT})
-
-
-class UnknownTransformation(ValueError):
-    """A name that stands for no transformation; the sentence lists those there are."""
+_PRELU_SLOPE = 0.25
 
 
 def _hidden(rewriting: Rewriting, node: Node) -> bool:
     """Whether a node is an activation between weighted layers, and neither a gate nor part of attention."""
-    if node.kind is not Kind.ACTIVATION or node.get("function") in _NO_REPLACEMENT:
+    if node.kind is not Kind.ACTIVATION or node.get("function") in NO_REPLACEMENT:
         return False
     users = rewriting.users.get(id(node), [])
     return not any(user.kind is Kind.MULTIPLY for user in users) and rewriting.leads_to_weights(node)
@@ -52,12 +51,17 @@ def _layer_behind(node: Node) -> Node | None:
     return None
 
 
-def _activation(function: str, _: Network) -> Rule:
+def activation(function: str) -> Rule:
+    """Another function in place of every activation between weighted layers that is no gate."""
+
     def rule(rewriting: Rewriting, old: Node, copy: Node) -> Node | None:
         if not _hidden(rewriting, old) or old.get("function") == function:
             return None
         copy.attributes = {"function": function}
         copy.parameters = {}
+        if function == "prelu":
+            slope = Parameter((1,), Distribution("constant", _PRELU_SLOPE, 0.0, "constant"))
+            copy.parameters = {"weight": rewriting.adopt(slope)}
         return None
 
     return rule
@@ -76,23 +80,29 @@ def _fans(node: Node) -> tuple[float, float, float]:
     return max(channels // groups, 1.0) * area, units * area / groups, units
 
 
-def _he(fan_in: float, fan_out: float, units: float) -> Distribution:
+def he(fan_in: float, fan_out: float, units: float) -> Distribution:
+    """He et al. 2015: variance 2 / fan-in."""
     return Distribution("normal", 0.0, math.sqrt(2.0 / fan_in), "he", math.sqrt(2.0))
 
 
-def _xavier(fan_in: float, fan_out: float, units: float) -> Distribution:
+def xavier(fan_in: float, fan_out: float, units: float) -> Distribution:
+    """Glorot and Bengio 2010: variance 2 / (fan-in + fan-out)."""
     return Distribution("uniform", 0.0, math.sqrt(2.0 / (fan_in + fan_out)), "xavier")
 
 
-def _lecun(fan_in: float, fan_out: float, units: float) -> Distribution:
+def lecun(fan_in: float, fan_out: float, units: float) -> Distribution:
+    """LeCun et al. 1998: variance 1 / fan-in."""
     return Distribution("normal", 0.0, math.sqrt(1.0 / fan_in), "lecun")
 
 
-def _orthogonal(fan_in: float, fan_out: float, units: float) -> Distribution:
+def orthogonal(fan_in: float, fan_out: float, units: float) -> Distribution:
+    """Saxe et al. 2014: a matrix with orthonormal rows or columns."""
     return Distribution("orthogonal", 0.0, 1.0 / math.sqrt(max(fan_in, units)), "orthogonal")
 
 
-def _initializer(make: Callable[[float, float, float], Distribution]) -> Rule:
+def initializer(make: Draw) -> Rule:
+    """Draw the weights of every linear and convolution layer anew, and start its biases at zero."""
+
     def rule(rewriting: Rewriting, old: Node, copy: Node) -> Node | None:
         if old.kind not in (Kind.LINEAR, Kind.CONVOLUTION) or "weight" not in old.parameters:
             return None
@@ -111,7 +121,7 @@ def _between_layers(rewriting: Rewriting, node: Node) -> bool:
     return any(_hidden(rewriting, user) for user in rewriting.users.get(id(node), []))
 
 
-def _normalization(kind: str) -> Rule:
+def normalization(kind: str) -> Rule:
     """Put a normalization before every hidden activation whose layer has none."""
 
     def rule(rewriting: Rewriting, old: Node, copy: Node) -> Node | None:
@@ -136,7 +146,7 @@ def _normalization(kind: str) -> Rule:
     return rule
 
 
-def _skip(rewriting: Rewriting, old: Node, copy: Node) -> Node | None:
+def skip(rewriting: Rewriting, old: Node, copy: Node) -> Node | None:
     """Add its input to every block of one weighted layer and one activation that keeps the shape."""
     layer = _layer_behind(old) if _hidden(rewriting, old) else None
     if layer is None or old.shape is None or layer.inputs[0].shape != old.shape:
@@ -175,10 +185,10 @@ def _ancestors(node: Node, limit: int = 64) -> set[int]:
     return seen
 
 
-def _residual_scaling(network: Network) -> Rule:
-    """Multiply every residual branch by 1 / sqrt(number of branches)."""
+def residual_scaling(network: Network, scale: float | None = None) -> Rule:
+    """Multiply every residual branch by a number, 1 / sqrt(number of branches) where none is given."""
     found = branches(network)
-    factor = 1.0 / math.sqrt(max(len(found), 1))
+    factor = 1.0 / math.sqrt(max(len(found), 1)) if scale is None else scale
 
     def rule(rewriting: Rewriting, old: Node, copy: Node) -> Node | None:
         if id(old) in found:
@@ -188,38 +198,3 @@ def _residual_scaling(network: Network) -> Rule:
         return None
 
     return rule
-
-
-_RULES: Mapping[str, Callable[[Network], Rule]] = {
-    **{name: partial(_activation, name) for name in sorted(ACTIVATIONS - _NO_REPLACEMENT)},
-    "he": lambda _: _initializer(_he),
-    "xavier": lambda _: _initializer(_xavier),
-    "lecun": lambda _: _initializer(_lecun),
-    "orthogonal": lambda _: _initializer(_orthogonal),
-    "batchnorm": lambda _: _normalization("batch"),
-    "layernorm": lambda _: _normalization("layer"),
-    "rmsnorm": lambda _: _normalization("rms"),
-    "skip": lambda _: _skip,
-    "residual-scaling": _residual_scaling,
-    "rnn": lambda _: recurrent_cell("rnn"),
-    "lstm": lambda _: recurrent_cell("lstm"),
-    "gru": lambda _: recurrent_cell("gru"),
-    "forget-bias": lambda _: forget_bias(1.0),
-    "large-forget-bias": lambda _: forget_bias(3.0),
-    "orthogonal-recurrent": lambda _: orthogonal_kernel(),
-}
-NAMES = tuple(_RULES)
-
-
-def transform(network: Network, names: Sequence[str]) -> Network:
-    """The network with these changes made, one after the other; the order is that of `names`.
-
-    Raises:
-        UnknownTransformation: for a name that is not in `NAMES`.
-    """
-    for name in names:
-        make = _RULES.get(name.strip().lower().replace("_", "-"), _RULES.get(name.strip().lower()))
-        if make is None:
-            raise UnknownTransformation(f"{name!r} is no transformation; there are {', '.join(NAMES)}")
-        network = Rewriting(network, make(network)).result()
-    return network
