@@ -15,9 +15,12 @@ PACKAGE = Path(gradlint.__file__).parent
 
 BELOW = {
     "findings": "",
+    "formats": "",
+    "git": "",
+    "outputs": "formats",
     "network": "findings",
     "claims": "network",
-    "config": "findings",
+    "config": "findings formats",
     "sources": "findings",
     "evaluation": "findings network sources frameworks",
     "frameworks": "findings network sources evaluation",
@@ -30,7 +33,7 @@ BELOW = {
     "probe": "findings network claims propagation sources",
     "probing": "findings config network probe",
     "showing": "findings config network sources evaluation propagation stack",
-    "reports": "findings config catalogue results sources subjects showing",
+    "reports": "__version__ findings formats config catalogue results sources subjects showing",
 }
 """What each part may import of gradlint, besides itself. The engine and the command line may import all."""
 
@@ -38,6 +41,7 @@ LIBRARIES = {
     "libcst": {"sources", "evaluation", "frameworks"},
     "torch": {"probe"},
     "numpy": {"probe"},
+    "matplotlib": {"reports"},
     "click": {"cli"},
     "pathspec": {"sources"},
 }
@@ -95,6 +99,7 @@ HEAVY = (
     "torch",
     "numpy",
     "keras",
+    "matplotlib",
     "libcst.matchers",
     "libcst.codemod",
     "networkx",

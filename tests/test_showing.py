@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
-from tests.processes import run
+from tests.processes import python, run
 
 SIGMOIDS = """\
 from keras import Sequential
@@ -31,6 +32,19 @@ class Tagger(nn.Module):
     def forward(self, tokens):
         x, _ = self.lstm(self.embedding(tokens))
         return self.head(x[:, -1])
+"""
+ODD = """\
+from torch import nn
+
+dead = nn.Sequential(*[layer for _ in range(60) for layer in (nn.Linear(64, 64), nn.Sigmoid())], nn.Linear(64, 10))
+
+class Deep(nn.Module):
+    def __init__(self, depth):
+        super().__init__()
+        self.layers = nn.Sequential(*[nn.Linear(8, 8) for _ in range(depth)])
+
+    def forward(self, x):
+        return self.layers(x)
 """
 
 
@@ -93,3 +107,65 @@ def test_a_word_that_is_no_change(changes: str, sentence: str, folder: Path) -> 
     assert (done.returncode, done.stdout) == (2, "")
     assert sentence in done.stderr
     assert "batchnorm" in done.stderr or "hee" not in changes
+
+
+def texts(file: Path) -> list[str]:
+    """What is written in an SVG file."""
+    return ["".join(element.itertext()).strip() for element in ET.parse(file).iter() if element.tag.endswith("}text")]
+
+
+def test_a_plot_of_the_network_and_of_what_it_would_be(folder: Path) -> None:
+    plain = run("show", "net.py", "--what-if", "relu,he", cwd=folder)
+    done = run("show", "net.py", "--what-if", "relu,he", "--plot", "out.svg", cwd=folder)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", plain.stdout)
+    written = texts(folder / "out.svg")
+    assert "model (keras), Sequential(): vanishing" in written
+    assert {"as it is: vanishing", "relu,he: healthy", "log10 gradient", "log10 signal", "dense_10"} <= set(written)
+
+
+def test_the_same_networks_give_the_same_plot(folder: Path) -> None:
+    for name in ("one.svg", "two.svg"):
+        run("show", "tagger.py", "--plot", name, cwd=folder)
+    assert (folder / "one.svg").read_bytes() == (folder / "two.svg").read_bytes()
+
+
+@pytest.mark.parametrize(("name", "magic"), [("out.png", b"\x89PNG"), ("out.PDF", b"%PDF")])
+def test_plots_of_other_kinds(name: str, magic: bytes, folder: Path) -> None:
+    done = run("show", "tagger.py", "--output-format", "json", "--plot", name, cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["networks"]
+    assert (folder / name).read_bytes().startswith(magic)
+
+
+def test_a_plot_of_zero_and_of_unknown_gradients(folder: Path) -> None:
+    (folder / "odd.py").write_text(ODD)
+    done = run("show", "odd.py", "--plot", "odd.svg", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    written = " ".join(texts(folder / "odd.svg"))
+    assert "as it is: dead" in written
+    assert "the number of layers is not known" in written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("net.py", "--plot", "out.jpg"), "'out.jpg' should end in .svg, .png or .pdf"),
+        (("net.py", "--plot", "out"), "'out' should end in"),
+        (("net.py", "--plot", "nowhere/out.svg"), "nowhere/out.svg: no such file"),
+        (("empty.py", "--plot", "out.svg"), "empty.py has no network to draw"),
+    ],
+)
+def test_what_cannot_be_drawn(arguments: tuple[str, ...], sentence: str, folder: Path) -> None:
+    (folder / "empty.py").write_text("import torch\n")
+    done = run("show", *arguments, cwd=folder)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+
+
+def test_without_matplotlib_it_is_said_what_to_install(folder: Path) -> None:
+    code = "import sys; sys.modules['matplotlib'] = None; from gradlint.cli import run; sys.exit(run(sys.argv[1:]))"
+    done = python("-c", code, "show", "net.py", "--plot", "out.svg", cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert 'pip install "gradlint[plot]"' in done.stderr
+    assert not (folder / "out.svg").exists()
+    assert python("-c", code, "show", "net.py", cwd=folder).returncode == 0
