@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from gradlint.findings import Confidence, Severity
+from gradlint.formats import FORMATS
 
 DEDICATED_FILE = "gradlint.toml"
 SHARED_FILE = "pyproject.toml"
-FORMATS = ("full", "concise", "json")
 DEVICES = ("cpu", "cuda", "mps")
 HIGHEST_LIMIT = 1e6
 """Of the probe: GiB, or seconds."""

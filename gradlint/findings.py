@@ -87,7 +87,8 @@ class Finding:
     """One problem at one place.
 
     `label` is the short text that stands beside the underlined source; `network` the name of the
-    network concerned (empty when there is none).
+    network concerned (empty when there is none). `flow` is the way of the gradient from the loss back to this
+    place, layer by layer, with what is predicted to be left of it.
     """
 
     code: str
@@ -101,6 +102,7 @@ class Finding:
     evidence: Evidence = field(default_factory=Evidence)
     remedies: tuple[Remedy, ...] = ()
     related: tuple[Related, ...] = ()
+    flow: tuple[Related, ...] = ()
 
     @property
     def sort_key(self) -> tuple[str, int, int, int, str]:

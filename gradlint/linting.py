@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gradlint.catalogue import Catalogue, Rule
 from gradlint.config import Measuring, Settings
 from gradlint.findings import Finding, Related, Span
+from gradlint.flow import gradient_flow
 from gradlint.network import Network, Origin
 from gradlint.results import Failure, FileResult, Guard, PlacedSuppression, finding_of
 from gradlint.sources import Found, Scope, SourceError, SourceFile, SourceLoader
@@ -30,11 +31,12 @@ MAXIMUM_HELD_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class _Raised:
-    """A problem, the rule that raised it and the networks concerned."""
+    """A problem, the rule that raised it, the networks concerned, and what is predicted where it is about one."""
 
     rule: Rule
     problem: Problem
     networks: tuple[Network, ...]
+    subject: NetworkSubject | None = None
 
     @property
     def confidence_rank(self) -> int:
@@ -142,7 +144,7 @@ class Linter:
             if check := rule.checks.network:
                 for network in evaluation.networks:
                     for problem in guard.problems(check, subjects[id(network)]):
-                        yield _Raised(rule, problem, (network,))
+                        yield _Raised(rule, problem, (network,), subjects[id(network)])
             if training_check := rule.checks.training:
                 for loop in evaluation.loops:
                     members = tuple(subjects[id(network)] for network in loop.networks)
@@ -153,7 +155,10 @@ class Linter:
     def _finding(self, item: _Raised, source: SourceFile) -> Finding:
         place, inner = self._place(item.problem.where, source)
         asides = (Related(_span(aside.where), aside.message) for aside in item.problem.related)
-        return finding_of(item.rule, item.problem, place, (*inner, *asides))
+        finding = finding_of(item.rule, item.problem, place, (*inner, *asides))
+        if item.subject is None or item.problem.evidence.predicted_log10 is None:
+            return finding
+        return replace(finding, flow=gradient_flow(item.subject, item.problem.where))
 
     def _place(self, where: Place, source: SourceFile) -> tuple[Span, tuple[Related, ...]]:
         """Where to report: the innermost place of the chain of calls in a file of this run, and where it leads."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,12 +14,11 @@ from gradlint.cli.common import (
     isolated_option,
     read_settings,
     rule_option,
-    style_for,
-    write,
 )
 from gradlint.cli.errors import Failed
+from gradlint.cli.outputs import chosen_outputs, output_options, write_reports
 from gradlint.cli.probing import announce, call_option, calls_override, probe_errors, probe_options, probe_overrides
-from gradlint.config import FORMATS, ConfigError, Settings
+from gradlint.config import ConfigError, Settings
 from gradlint.findings import Confidence, Severity
 
 _STDIN = "-"
@@ -33,8 +31,7 @@ _STDIN = "-"
 @rule_option("--ignore", "Do not check these rules.")
 @click.option("--min-severity", type=click.Choice([s.value for s in Severity]), help="Report nothing less grave.")
 @click.option("--min-confidence", type=click.Choice([c.value for c in Confidence]), help="Report nothing less sure.")
-@click.option("--output-format", type=click.Choice(FORMATS), help="How to print findings.")
-@click.option("--output-file", type=click.Path(path_type=Path), help="Write findings here.")
+@output_options
 @click.option("--exit-zero", is_flag=True, help="Leave with status 0 even with findings.")
 @click.option("--statistics", is_flag=True, help="Count the findings by rule.")
 @config_option
@@ -57,9 +54,6 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
     from gradlint.cli.progress import progress_on
     from gradlint.engine import check as check_paths
     from gradlint.engine import check_bytes
-    from gradlint.reports import Context, render
-    from gradlint.reports.source_text import SourceText
-    from gradlint.reports.style import PLAIN
 
     if options["quiet"] and options["verbose"]:
         raise click.UsageError("--quiet and --verbose exclude each other")
@@ -67,6 +61,7 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
         raise click.UsageError("standard input cannot be linted together with other paths")
     name = options["stdin_filename"] or "<stdin>"
     settings = _settings([name] if _STDIN in paths else paths, options)
+    outputs = chosen_outputs(options, settings)
     announce(settings, options["quiet"])
     given: dict[str, bytes] = {}
     try:
@@ -81,14 +76,7 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
     if options["verbose"]:
         click.echo(f"note: configuration: {settings.file or 'none'}", err=True)
     _say(report.failures, report.warnings, report.notes, options)
-    file: Path | None = options["output_file"]
-    context = Context(
-        style=style_for(options["color"]) if file is None else PLAIN,
-        source_line=SourceText(given),
-        statistics=options["statistics"],
-        summary=not options["quiet"],
-    )
-    write(render(settings.output_format, report, context), file)
+    write_reports(report, outputs, [name] if _STDIN in paths else paths, settings, options, given)
     status = report.exit_status(settings)
     return 0 if options["exit_zero"] and status == 1 else status
 
@@ -99,7 +87,7 @@ def _settings(paths: Sequence[str], options: dict[str, Any]) -> Settings:
         key: tuple(rule for item in options[key] for rule in item.replace(",", " ").split()) or None
         for key in ("select", "extend_select", "ignore")
     }
-    overrides |= {key: options[key] for key in ("output_format", "jobs", "force_exclude")}
+    overrides |= {key: options[key] for key in ("jobs", "force_exclude")}
     for key, kind in (("min_severity", Severity), ("min_confidence", Confidence)):
         overrides[key] = None if options[key] is None else kind(options[key])
     overrides |= probe_overrides(options) | calls_override(options)

@@ -9,7 +9,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from gradlint.findings import Confidence, Evidence, Finding, Related, Remedy, Severity, Span, Status
-from gradlint.reports import RENDERERS, Context, render
+from gradlint.reports import Context, render
 from gradlint.reports.style import Style
 from gradlint.results import Report
 
@@ -65,7 +65,7 @@ def full(finding: Finding, text: str | None = None) -> str:
     return render("full", Report(findings=(finding,)), context(files, summary=False))
 
 
-@pytest.mark.parametrize("output_format", RENDERERS)
+@pytest.mark.parametrize("output_format", ["full", "concise", "json"])
 def test_report(output_format: str, snapshot: SnapshotAssertion) -> None:
     assert render(output_format, REPORT, context()) == snapshot
 
@@ -75,7 +75,7 @@ def test_report_in_color(output_format: str, snapshot: SnapshotAssertion) -> Non
     assert render(output_format, REPORT, context(style=Style(enabled=True))) == snapshot
 
 
-@pytest.mark.parametrize("output_format", RENDERERS)
+@pytest.mark.parametrize("output_format", ["full", "concise", "json"])
 def test_report_without_findings(output_format: str, snapshot: SnapshotAssertion) -> None:
     assert render(output_format, Report(files=1), context()) == snapshot
 
