@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -11,6 +10,7 @@ from typing import Self
 from gradlint.config import Measuring, Settings
 from gradlint.findings import Evidence, Finding, Severity, Status
 from gradlint.probe import Probe, ProbeSettings, ProbeUnavailable, Question
+from gradlint.probe.building import callee
 from gradlint.probe.settings import DEVICES
 
 Questions = tuple[Question, ...]
@@ -100,22 +100,16 @@ def called(calls: Iterable[str], names: Collection[str]) -> Mapping[str, str]:
 
     One call whose own name is that of no network builds the one network that no other call builds, if there is one.
     """
-    by_name = {_callee(call): call for call in calls}
+    by_name = {callee(call): call for call in calls}
     found = {name: call for name, call in by_name.items() if name in names}
     spare = [call for name, call in by_name.items() if name not in names]
     rest = [name for name in names if name not in found]
     return found | {rest[0]: spare[0]} if len(spare) == len(rest) == 1 else found
 
 
-def _callee(call: str) -> str:
-    """The last name of what an expression calls; the expression itself where it is no call of a name."""
-    node = ast.parse(call.strip(), mode="eval").body
-    function = node.func if isinstance(node, ast.Call) else node
-    if isinstance(function, ast.Attribute):
-        return function.attr
-    return function.id if isinstance(function, ast.Name) else call
-
-
 def _with_call(question: Question, calls: Mapping[str, str]) -> Question:
     call = calls.get(question.network.name)
-    return question if call is None else replace(question, call=call)
+    if call is None:
+        return question
+    files = dict.fromkeys(file for file, _ in question.builds)
+    return replace(question, builds=tuple((file, call) for file in files))

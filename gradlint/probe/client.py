@@ -11,11 +11,12 @@ from typing import Any, Self
 from gradlint.claims import Claim, ClaimKind
 from gradlint.findings import Evidence, Status
 from gradlint.network import Network
+from gradlint.probe.building import Build, builds
 from gradlint.probe.errors import INSTALL_HINT, NotMeasurable, ProbeUnavailable
 from gradlint.probe.measurement import Measurement
 from gradlint.probe.network_spec import NetworkSpec, describe
 from gradlint.probe.process import ChildProcess
-from gradlint.probe.question import Question, ask, file_of
+from gradlint.probe.question import Question, ask
 from gradlint.probe.request import Request, StepRequest
 from gradlint.probe.settings import DEVICES, ProbeSettings
 from gradlint.probe.verdict import LOGARITHMIC, horizon_steps, judge
@@ -47,6 +48,7 @@ class Probe:
         self._child: ChildProcess | None = None
         self._crashes = 0
         self._known: dict[str, Measurement | NotMeasurable] = {}
+        self._broken: dict[str, str] = {}  # files that cannot be imported, and why
 
     def __enter__(self) -> Self:
         if self.settings.device != "cpu":
@@ -90,18 +92,18 @@ class Probe:
         """
         spec, _ = describe(network)
         step = StepRequest() if self.settings.steps else None
-        return self._measure(spec, file_of(network), network.call, {"steps": self.settings.steps, "step": step})
+        return self._measure(spec, builds(network), {"steps": self.settings.steps, "step": step})
 
     def _answer(self, question: Question) -> Evidence:
         try:
             if question.obstacle:
                 raise NotMeasurable(question.obstacle)
             values = self._values(question)
-            measurement = self._measure(question.network, question.file, question.call, values)
+            measurement = self._measure(question.network, question.builds, values)
             plain = None
             if question.kind is ClaimKind.ATTENUATED:
                 values["bypass"] = question.layer
-                plain = self._measure(question.network, question.file, question.call, values)
+                plain = self._measure(question.network, question.builds, values)
             return judge(question, measurement, plain)
         except NotMeasurable as reason:
             predicted = question.predicted if question.kind in LOGARITHMIC else None
@@ -121,15 +123,13 @@ class Probe:
             "horizon": horizon_steps(question),
         }
 
-    def _measure(self, spec: NetworkSpec, file: str, call: str, values: dict[str, Any]) -> Measurement:
+    def _measure(self, spec: NetworkSpec, builds: tuple[Build, ...], values: dict[str, Any]) -> Measurement:
         settings = self.settings
         limits = {"time_limit": settings.time_limit, "memory_limit": settings.memory_limit}
         request = Request(**{"seeds": settings.seeds, "device": settings.device, **limits, **values})
         live = None
         if settings.live and not (request.steps or request.bypass is not None or request.inputs != "random"):
-            if not file or not call:
-                raise NotMeasurable("it is not known which call of which file builds it")
-            live = {"file": file, "call": call}
+            live = {"builds": self._possible(builds)}
         message = {"network": spec.to_plain(), "request": request.to_plain(), "live": live}
         key = json.dumps(message, sort_keys=True)
         if key not in self._known:
@@ -138,6 +138,15 @@ class Probe:
         if isinstance(known, NotMeasurable):
             raise known
         return known
+
+    def _possible(self, builds: tuple[Build, ...]) -> list[Build]:
+        """Those of `builds` whose file is not known to defy import."""
+        if not builds:
+            raise NotMeasurable("it is not known which call of which file builds it")
+        possible = [(file, call) for file, call in builds if file not in self._broken]
+        if not possible:
+            raise NotMeasurable(self._broken[builds[0][0]])
+        return possible
 
     def _asked(self, name: str, message: dict[str, Any]) -> Measurement | NotMeasurable:
         if self._crashes >= _CRASHES:
@@ -153,6 +162,8 @@ class Probe:
         self._crashes = 0
         if reply.get("spent", False):
             self.close()
+        if broken := reply.get("broken"):
+            self._broken[broken] = reply["reason"]
         return Measurement.from_plain(reply["measurement"]) if reply["ok"] else NotMeasurable(reply["reason"])
 
     def _running(self) -> ChildProcess:

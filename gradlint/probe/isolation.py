@@ -7,7 +7,8 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ _TEXT_LIMIT = 300
 def answer_isolated(
     network: NetworkSpec, request: Request, live: Mapping[str, Any], folder: Path, private: tuple[int, ...]
 ) -> Message:
-    """The reply about the object that the user's file builds; `live` says which file and which call.
+    """The reply about the object that the user's code builds; `live` says which files and which calls.
 
     On Linux a fork of this process runs the user's code, which has torch already and is ended with all that
     it started. Elsewhere this process does it itself, and its parent ends it afterwards. Either way it runs in
@@ -35,7 +36,7 @@ def answer_isolated(
         if forkable(request.device):
             return _forked(network, request, live, own, private)
         os.chdir(own)
-        return _run(network, request, live)
+        return _run(network, request, live, lambda _: None)
     finally:
         shutil.rmtree(own, ignore_errors=True)
 
@@ -52,18 +53,24 @@ def _forked(
                 os.close(descriptor)
             os.chdir(folder)
             _use_one_thread()
-            reply = _run(network, request, live)
+            reply = _run(network, request, live, lambda file: send(sink, {"importing": file}))
             if os.getpid() == own:  # not a fork that the user's code made
                 send(sink, reply)
         finally:
             os._exit(0)
     os.close(sink)
+    deadline = time.monotonic() + request.time_limit
+    message: Message = {}
+    importing = ""
     try:
-        return receive(source, request.time_limit)
+        while "ok" not in message:
+            message = receive(source, max(0.0, deadline - time.monotonic()))
+            importing = message.get("importing", "")
+        return message
     except TimedOut:
-        return _refusal(f"the code of the file ran longer than {request.time_limit:.0f} s")
+        return _refusal(f"the code of the file ran longer than {request.time_limit:.0f} s", importing)
     except Closed:
-        return _refusal(_end(pid))
+        return _refusal(_end(pid), importing)
     finally:
         os.close(source)
         kill_descendants(os.getpid())
@@ -89,22 +96,30 @@ def _end(pid: int) -> str:
     return "the code of the file ended its process"
 
 
-def _run(network: NetworkSpec, request: Request, live: Mapping[str, Any]) -> Message:
-    """Import, build and measure; whatever the user's code raises becomes the reason."""
-    from gradlint.probe.live import measure_live
+def _run(network: NetworkSpec, request: Request, live: Mapping[str, Any], importing: Callable[[str], None]) -> Message:
+    """Import, build and measure; whatever the user's code raises becomes the reason.
+
+    `importing` is told which file is being imported, and the empty string once it is.
+    """
+    from gradlint.probe.live import ImportFailed, measure_live
 
     try:
-        return {"ok": True, "measurement": measure_live(network, request, live).to_plain()}
-    except NotMeasurable as error:
-        return _refusal(str(error))
-    except MemoryError:
-        return _refusal("the code of the file took more memory than is allowed")
+        return {"ok": True, "measurement": measure_live(network, request, live, importing).to_plain()}
+    except ImportFailed as failed:
+        return _refusal(_what_was_raised(failed.error), failed.file)
     except BaseException as error:
-        text = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
-        if "allocate memory" in text:
-            return _refusal("the code of the file took more memory than is allowed")
-        return _refusal(f"the code of the file raised {text[:_TEXT_LIMIT]}")
+        return _refusal(_what_was_raised(error))
 
 
-def _refusal(reason: str) -> Message:
-    return {"ok": False, "reason": reason}
+def _what_was_raised(error: BaseException) -> str:
+    if isinstance(error, NotMeasurable):
+        return str(error)
+    text = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
+    if isinstance(error, MemoryError) or "allocate memory" in text:
+        return "the code of the file took more memory than is allowed"
+    return f"the code of the file raised {text[:_TEXT_LIMIT]}"
+
+
+def _refusal(reason: str, broken: str = "") -> Message:
+    """`broken` is the file that cannot be imported, if that is why."""
+    return {"ok": False, "reason": reason, "broken": broken}

@@ -6,8 +6,8 @@ import importlib
 import importlib.util
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,28 +27,96 @@ from gradlint.probe.request import Request
 _KERAS_ROLES = {"weight": ("kernel", "embeddings", "gamma", "pointwise_kernel"), "bias": ("bias", "beta")}
 
 
-def measure_live(network: NetworkSpec, request: Request, live: Mapping[str, Any]) -> Measurement:
-    """Measure what `live["call"]` builds in the namespace of `live["file"]`.
+class ImportFailed(Exception):
+    """Importing a file raised an error."""
 
-    The graph gives the shapes of the inputs and the names of the layers; figures are for layers that the
-    real object has under the same name.
+    def __init__(self, file: str, error: BaseException) -> None:
+        super().__init__(file)
+        self.file = file
+        self.error = error
+
+
+def measure_live(
+    network: NetworkSpec, request: Request, live: Mapping[str, Any], importing: Callable[[str], None] = lambda _: None
+) -> Measurement:
+    """Measure what the first of `live["builds"]` that gives the network builds: expressions in namespaces of files.
+
+    That is the first whose result has as many parameters as the graph, else the first that can be measured. The
+    graph gives the shapes of the inputs and the names of the layers; figures are for layers that the real object
+    has under the same name. `importing` is told which file is being imported, and the empty string once it is.
 
     Raises:
-        NotMeasurable: the file or the call cannot be run, or gives no network.
+        ImportFailed: the file cannot be imported.
+        NotMeasurable: no call gives a network, or one of other layers than the graph has.
     """
     sys.dont_write_bytecode = True  # measuring leaves nothing beside the user's files
-    return measure_object(network, request, load(Path(live["file"])), live["call"])
+    modules: dict[str, ModuleType | None] = {}
+    first_error: Exception | None = None
+    unlike: Measurement | None = None
+    for file, call in live["builds"]:
+        try:
+            if file not in modules:
+                modules[file] = None
+                importing(file)
+                modules[file] = _imported(file)
+                importing("")
+            if (module := modules[file]) is None:
+                continue
+            found = measure_object(network, request, module, call)
+        except Exception as error:  # of any kind: it is the user's code
+            first_error = first_error or error
+            continue
+        if found.parameters_read == found.parameters_real:
+            return found.measurement
+        unlike = unlike or found.measurement
+    if unlike is not None:
+        return unlike
+    raise first_error or NotMeasurable("it is not known which call of which file builds it")
 
 
-def measure_object(network: NetworkSpec, request: Request, module: ModuleType, call: str) -> Measurement:
+def _imported(file: str) -> ModuleType:
+    try:
+        return load(Path(file))
+    except BaseException as error:
+        raise ImportFailed(file, error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class LiveMeasurement:
+    """A measurement of a real object; how many parameters were read in the source (None: unknown) and it has."""
+
+    measurement: Measurement
+    parameters_read: int | None
+    parameters_real: int
+
+
+def measure_object(network: NetworkSpec, request: Request, module: ModuleType, call: str) -> LiveMeasurement:
     """Measure what `call` builds in the namespace of `module`.
 
     Raises:
         NotMeasurable: the call gives no network, or one of other layers than the graph has.
     """
     chosen = plan(network, request, resizable=network.framework == "torch")  # Keras checks the shapes of its inputs
-    results = [_measure_seed(network, chosen, request, module, call, seed) for seed in range(chosen.seeds)]
-    return joined(results, chosen)
+    results: list[Measurement] = []
+    model: nn.Module | None = None
+    for seed in range(chosen.seeds):
+        result, latest = _measure_seed(network, chosen, request, module, call, seed)
+        results.append(result)
+        if latest is model:  # an object that was made at import cannot be drawn again
+            results.pop()
+            break
+        model = latest
+    assert model is not None
+    measurement = joined(results, chosen)
+    read, real = network.size, _size(model)
+    if read not in (None, real):
+        note = f"the real network has {real:,} parameters, and {read:,} were read in the source"
+        measurement = replace(measurement, assumptions=(*measurement.assumptions, note))
+    return LiveMeasurement(measurement, read, real)
+
+
+def _size(model: Any) -> int:
+    return int(model.count_params()) if _is_keras(model) else sum(p.numel() for p in model.parameters())
 
 
 def load(path: Path) -> ModuleType:
@@ -89,18 +157,19 @@ def build(module: ModuleType, call: str) -> nn.Module:
 
 def _measure_seed(
     network: NetworkSpec, chosen: Plan, request: Request, module: ModuleType, call: str, seed: int
-) -> Measurement:
+) -> tuple[Measurement, nn.Module]:
     """One draw; gradients that zero-initialized weights make zero are measured with those weights drawn."""
-    result = _measure_model(network, chosen, request, module, call, seed, awake=False)
+    result, model = _measure_model(network, chosen, request, module, call, seed, awake=False)
     if all(sound(layer) for layer in result.layers):
-        return result
-    later = _measure_model(network, chosen, request, module, call, seed, awake=True)
-    return looked_past(result, later)
+        return result, model
+    later, model = _measure_model(network, chosen, request, module, call, seed, awake=True)
+    return looked_past(result, later), model
 
 
 def _measure_model(
     network: NetworkSpec, chosen: Plan, request: Request, module: ModuleType, call: str, seed: int, awake: bool
-) -> Measurement:
+) -> tuple[Measurement, nn.Module]:
+    """The figures of one draw, and the object that it is of."""
     torch.manual_seed(seed)
     keras = sys.modules.get("keras")
     if keras is not None:
@@ -114,6 +183,7 @@ def _measure_model(
     if is_keras:
         model(_arguments(inputs))  # builds what Keras builds on the first call
     model.train()
+    model.zero_grad()
     if awake:
         _awaken(model)
     hooks = Hooks(network, model)
@@ -128,7 +198,7 @@ def _measure_model(
     backward(value)
     if not run.outputs:
         raise NotMeasurable("no layer of the real network bears a name that the graph has")
-    return run.measurement((), None, ())
+    return run.measurement((), None, ()), model
 
 
 def _awaken(model: nn.Module) -> None:

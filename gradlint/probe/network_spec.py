@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,6 +69,12 @@ class NetworkSpec:
     outputs: tuple[int, ...]
     parameters: tuple[ParameterSpec, ...]
     weighted: tuple[int, ...]
+
+    @property
+    def size(self) -> int | None:
+        """Number of parameters that it owns; None when a shape is not known."""
+        shapes = [parameter.shape for parameter in self.parameters if parameter.registered]
+        return None if None in shapes else sum(math.prod(shape) for shape in shapes if shape is not None)
 
     def to_plain(self) -> dict[str, Any]:
         """This network as lists, dictionaries, numbers and strings."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from gradlint.claims import NEUTRAL, THRESHOLDS, Claim, ClaimKind, Loss, Step
 from gradlint.network import Kind, Network, Node, Parameter, topological
+from gradlint.probe.building import Build, builds
 from gradlint.probe.errors import NotMeasurable
 from gradlint.probe.network_spec import Index, NetworkSpec, describe
 from gradlint.probe.request import StepRequest
@@ -20,8 +20,8 @@ _NO_PART = "what the finding speaks of is no part of the network that can be bui
 class Question:
     """A claim whose layers and parameters are positions in the description of its network.
 
-    `parameters` is None where the claim names none, which means all trainable ones. `file` and `call` say what
-    builds the real object. `obstacle` says why the claim cannot be measured, where that is known beforehand.
+    `parameters` is None where the claim names none, which means all trainable ones. `builds` say what may build
+    the real object. `obstacle` says why the claim cannot be measured, where that is known beforehand.
     """
 
     kind: ClaimKind
@@ -35,8 +35,7 @@ class Question:
     step: StepRequest | None = None
     steps: int = 0
     inputs: str = "random"
-    file: str = ""
-    call: str = ""
+    builds: tuple[Build, ...] = ()
     obstacle: str = ""
 
     @property
@@ -84,15 +83,9 @@ def ask(network: Network, claim: Claim) -> Question:
         step=None if claim.step is None else _step(claim.step, index),
         steps=claim.steps,
         inputs=claim.inputs,
-        file=file_of(network),
-        call=network.call,
+        builds=builds(network),
         obstacle=_NO_PART if missing else "",
     )
-
-
-def file_of(network: Network) -> str:
-    """The absolute path of the file that builds a network; empty where there is none."""
-    return "" if network.origin is None else str(Path(network.origin.source.name).absolute())
 
 
 def _towards(network: Network, objective: Node) -> Network:

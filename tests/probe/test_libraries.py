@@ -57,7 +57,7 @@ def assert_agree(module: ModuleType, call: str) -> None:
     assert source is not None
     (network,) = Evaluator(loader).evaluate(source, call).networks
     spec, _ = describe(network)
-    real = measure_object(spec, REQUEST, module, call)
+    real = measure_object(spec, REQUEST, module, call).measurement
     found = errors(measure(spec, REQUEST), real)
     assert len(found) > 7
     assert statistics.median(found) <= 0.3

@@ -14,9 +14,11 @@ import pytest
 pytest.importorskip("torch")
 
 from gradlint.claims import Claim, ClaimKind
+from gradlint.evaluation.driver import Evaluator
 from gradlint.findings import Span, Status
 from gradlint.network import Network, Origin
 from gradlint.probe import Probe, ProbeSettings
+from gradlint.sources import SourceLoader
 from tests.graphs import mlp
 
 GOOD = """
@@ -63,6 +65,15 @@ def network(tmp_path: Path) -> Callable[..., Network]:
         return graph
 
     return make
+
+
+def read(folder: Path, text: str) -> Network:
+    """The last network that gradlint reads from a file with this text."""
+    (folder / "model.py").write_text(text)
+    loader = SourceLoader()
+    source = loader.load(folder / "model.py")
+    assert source is not None
+    return Evaluator(loader).evaluate(source).networks[-1]
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +135,41 @@ def test_one_file_does_not_disturb_the_next(probe: Probe, network: Callable[...,
     spoiler = "import torch\ntorch.set_default_dtype(torch.float64)\ntorch.nn.Linear = None\n" + GOOD
     assert probe.confirm(network(spoiler, name="spoiler.py"), CLAIM).status is Status.NOT_MEASURED
     assert probe.confirm(network(GOOD), CLAIM).status is Status.CONFIRMED
+
+
+def test_what_a_call_is_given_may_be_known_further_out_only(probe: Probe, tmp_path: Path) -> None:
+    text = GOOD + "\ndef make(depth):\n    return Net(depth)\n\nnet = make(9)\n"
+    found = probe.measure(read(tmp_path, text))
+    assert [layer.name for layer in found.layers] == [*(f"layers.{i}" for i in range(9)), "head"]
+
+
+def test_of_several_calls_the_one_that_gives_what_was_read_counts(probe: Probe, tmp_path: Path) -> None:
+    text = GOOD + "\ndepth = 2\n\ndef make(depth):\n    return Net(depth)\n\nnet = make(9)\n"
+    assert len(probe.measure(read(tmp_path, text)).layers) == 10
+
+
+def test_a_network_that_grew_at_import_is_measured_as_it_is(probe: Probe, tmp_path: Path) -> None:
+    text = "from torch import nn\nnet = nn.Sequential()\nfor i in range(3):\n    net.append(nn.Linear(8, 8))\n"
+    found = probe.measure(read(tmp_path, text))
+    assert (len(found.layers), found.seeds) == (3, 1)
+
+
+def test_another_number_of_parameters_is_said(probe: Probe, network: Callable[..., Network]) -> None:
+    (note,) = probe.measure(network(GOOD, "Net(4)")).assumptions
+    assert "the real network has" in note
+
+
+def test_a_file_that_defies_import_is_imported_once(network: Callable[..., Network], tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    text = f"open({str(count)!r}, 'a').write('x')\nimport os\n{{}}\n" + GOOD
+    for number, (fault, reason) in enumerate([("1 / 0", "ZeroDivisionError"), ("os._exit(0)", "ended its process")]):
+        count.write_text("")
+        graph = network(text.format(fault), name=f"file{number}.py")
+        with Probe(ProbeSettings(live=True, seeds=1)) as live:
+            for call in ("Net()", "Net(8)"):
+                graph.call = call
+                assert reason in live.confirm(graph, CLAIM).reason
+        assert count.read_text() == "x"
 
 
 def test_a_network_of_another_shape_is_told(probe: Probe, network: Callable[..., Network]) -> None:
@@ -241,9 +287,6 @@ def build(depth=8):
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed")
 def test_a_keras_network_is_measured_on_its_torch_backend(probe: Probe, tmp_path: Path) -> None:
-    from gradlint.evaluation.driver import Evaluator
-    from gradlint.sources import SourceLoader
-
     path = tmp_path / "model.py"
     path.write_text(KERAS)
     loader = SourceLoader()

@@ -49,7 +49,7 @@ def test_twin_and_real_network_agree(name: str, tmp_path: Path, monkeypatch: pyt
     path = tmp_path / f"{name.replace(' ', '_')}.py"
     path.write_text(HEADER + NETWORKS[name])
     spec = read(path, "Net()")
-    real = measure_live(spec, REQUEST, {"file": str(path), "call": "Net()"})
+    real = measure_live(spec, REQUEST, {"builds": [[str(path), "Net()"]]})
     found = errors(measure(spec, REQUEST), real)
     assert len(real.layers) >= 2
     assert statistics.median(found) <= 0.1
