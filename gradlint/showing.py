@@ -13,13 +13,14 @@ from gradlint.network import Network, Node, Unresolved
 from gradlint.stack import on_deep_stack
 
 if TYPE_CHECKING:
+    from gradlint.probe import Probe
     from gradlint.propagation import Profile
     from gradlint.propagation import Settings as Bounds
 
 
 @dataclass(frozen=True, slots=True)
 class ShownLayer:
-    """One weighted layer. `parameters` counts its entries; numbers that are not known are None."""
+    """One weighted layer. `parameters` counts its entries; numbers that are not known, or measured, are None."""
 
     name: str
     kind: str
@@ -29,6 +30,17 @@ class ShownLayer:
     weight_std: float | None
     signal: float | None
     log10_gradient: float | None
+    measured_log10_gradient: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMeasurement:
+    """What measuring said of a network as a whole: the ratio over `seeds` draws, or the reason why there is none."""
+
+    log10_gradient_ratio: float | None
+    seeds: int = 0
+    assumptions: tuple[str, ...] = ()
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +83,10 @@ class ShownChange:
 
 @dataclass(frozen=True, slots=True)
 class ShownNetwork:
-    """One network, its layers in the order in which they run. `what_if` is the same network with changes made."""
+    """One network, its layers in the order in which they run.
+
+    `what_if` is the same network with changes made. `measured` is there where gradients were to be measured.
+    """
 
     name: str
     call: str
@@ -89,6 +104,7 @@ class ShownNetwork:
     unresolved: tuple[ShownUnresolved, ...]
     horizons: tuple[ShownHorizon, ...] = ()
     what_if: tuple[ShownChange, ...] = ()
+    measured: ShownMeasurement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +118,36 @@ class Showing:
 
 
 def show(
-    path: Path, name: str, calls: Sequence[str], settings: Settings, what_if: Sequence[Sequence[str]] = ()
+    path: Path,
+    name: str,
+    calls: Sequence[str],
+    settings: Settings,
+    what_if: Sequence[Sequence[str]] = (),
+    probe: Probe | None = None,
 ) -> Showing:
     """Read a file and predict the gradients of its networks, or of those that `calls` build.
 
     Each entry of `what_if` is a list of changes (words of `gradlint.propagation.whatif`) that are made together to
-    every network.
+    every network. `probe` measures each of them.
 
     Raises:
         OSError: the file cannot be read.
         SourceError: it cannot be decoded or parsed.
         CallError: a call cannot be evaluated, or builds no network.
         UnknownTransformation: a word of `what_if` stands for no change.
+        ProbeUnavailable: PyTorch cannot be used.
     """
-    return on_deep_stack(lambda: _show(path, name, calls, settings, what_if))
+    return on_deep_stack(lambda: _show(path, name, calls, settings, what_if, probe))
 
 
-def _show(path: Path, name: str, calls: Sequence[str], settings: Settings, what_if: Sequence[Sequence[str]]) -> Showing:
+def _show(
+    path: Path,
+    name: str,
+    calls: Sequence[str],
+    settings: Settings,
+    what_if: Sequence[Sequence[str]],
+    probe: Probe | None,
+) -> Showing:
     from gradlint.evaluation.driver import Evaluator
     from gradlint.propagation import Settings as Bounds
     from gradlint.sources import SourceLoader, load
@@ -134,18 +163,21 @@ def _show(path: Path, name: str, calls: Sequence[str], settings: Settings, what_
     bounds = Bounds(vanishing=settings.vanishing, exploding=settings.exploding)
     return Showing(
         name,
-        tuple(_with_changes(network, bounds, what_if) for network in networks),
+        tuple(_with_changes(network, bounds, what_if, probe) for network in networks),
         _unresolved(rest),
         tuple(dict.fromkeys(note for evaluation in evaluations for note in evaluation.notes)),
     )
 
 
-def _with_changes(network: Network, bounds: Bounds, what_if: Sequence[Sequence[str]]) -> ShownNetwork:
-    shown = _network(network, bounds)
-    return replace(shown, what_if=tuple(_changed(network, bounds, words) for words in what_if)) if what_if else shown
+def _with_changes(
+    network: Network, bounds: Bounds, what_if: Sequence[Sequence[str]], probe: Probe | None
+) -> ShownNetwork:
+    shown = _network(network, bounds, probe)
+    changes = (_changed(network, bounds, words, probe) for words in what_if)
+    return replace(shown, what_if=tuple(changes)) if what_if else shown
 
 
-def _changed(network: Network, bounds: Bounds, words: Sequence[str]) -> ShownChange:
+def _changed(network: Network, bounds: Bounds, words: Sequence[str], probe: Probe | None) -> ShownChange:
     from gradlint.propagation.whatif import mend, wording
 
     mended = mend(network, words)
@@ -155,15 +187,15 @@ def _changed(network: Network, bounds: Bounds, words: Sequence[str]) -> ShownCha
         tuple(words),
         wording(working, network) if working else "",
         idle,
-        _network(mended.network, bounds) if working else None,
+        _network(mended.network, bounds, probe, imagined=True) if working else None,
     )
 
 
-def _network(network: Network, bounds: Bounds) -> ShownNetwork:
+def _network(network: Network, bounds: Bounds, probe: Probe | None, imagined: bool = False) -> ShownNetwork:
     from gradlint.propagation import propagate
 
     profile = propagate(network, bounds)
-    return ShownNetwork(
+    shown = ShownNetwork(
         name=network.name,
         call=network.call,
         span=None if network.origin is None else network.origin.span,
@@ -180,6 +212,24 @@ def _network(network: Network, bounds: Bounds) -> ShownNetwork:
         unresolved=_unresolved(network.unresolved),
         horizons=tuple(ShownHorizon(horizon.node.name, horizon.steps) for horizon in profile.horizons),
     )
+    return shown if probe is None else _measured(network, profile, shown, probe, imagined)
+
+
+def _measured(network: Network, profile: Profile, shown: ShownNetwork, probe: Probe, imagined: bool) -> ShownNetwork:
+    """The network with what PyTorch measures at each layer."""
+    from gradlint.probe import NotMeasurable
+
+    try:
+        found = probe.measure(network, imagined)
+    except NotMeasurable as error:
+        return replace(shown, measured=ShownMeasurement(None, reason=str(error)))
+    positions = {id(node): position for position, node in enumerate(network.nodes)}
+    ratios = found.log10_profile()
+    layers = tuple(
+        replace(layer, measured_log10_gradient=ratios.get(positions[id(predicted.node)]))
+        for layer, predicted in zip(shown.layers, profile.layers, strict=True)
+    )
+    return replace(shown, layers=layers, measured=ShownMeasurement(found.log10_ratio(), found.seeds, found.assumptions))
 
 
 def _layers(profile: Profile) -> tuple[ShownLayer, ...]:

@@ -16,7 +16,10 @@ PACKAGE = Path(gradlint.__file__).parent
 BELOW = {
     "findings": "",
     "formats": "",
-    "git": "",
+    "files": "",
+    "git": "findings config",
+    "baseline": "findings files config",
+    "oldcode": "config baseline git results",
     "outputs": "formats",
     "network": "findings",
     "claims": "network",
@@ -28,11 +31,11 @@ BELOW = {
     "subjects": "findings network claims propagation",
     "checks": "findings network claims propagation subjects",
     "catalogue": "findings subjects",
-    "results": "findings config catalogue subjects probe",
+    "results": "findings baseline config catalogue subjects probe",
     "stack": "",
     "probe": "findings network claims propagation sources",
     "probing": "findings config network probe",
-    "showing": "findings config network sources evaluation propagation stack",
+    "showing": "findings config network sources evaluation propagation stack probe",
     "reports": "__version__ findings formats config catalogue results sources subjects showing",
 }
 """What each part may import of gradlint, besides itself. The engine and the command line may import all."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from gradlint.cli.errors import Failed
 from gradlint.config import DEVICES, Measuring, Settings
+
+if TYPE_CHECKING:
+    from gradlint.probe import Probe
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -72,7 +76,7 @@ def calls_override(options: dict[str, Any]) -> dict[str, Any]:
     return {"calls": calls or None}
 
 
-def announce(settings: Settings, quiet: bool) -> None:
+def announce(settings: Settings, quiet: bool = False) -> None:
     """Say that the user's code is going to run, if so."""
     if settings.measuring is Measuring.LIVE and not quiet:
         click.echo(LIVE_NOTE, err=True)
@@ -90,3 +94,20 @@ def probe_errors(settings: Settings) -> Iterator[None]:
         yield
     except ProbeUnavailable as error:
         raise Failed(str(error)) from None
+
+
+@contextmanager
+def probe_for(settings: Settings) -> Iterator[Probe | None]:
+    """The probe that the settings ask for, which tells on a terminal what it is doing; None where they ask for none."""
+    if settings.measuring is Measuring.OFF:
+        yield None
+        return
+    from gradlint.cli.progress import progress_on
+    from gradlint.probe import Probe
+    from gradlint.probing import probe_settings
+
+    with probe_errors(settings), progress_on(sys.stderr) as progress:
+        told = None if progress is None else lambda name: progress(f"measuring {name}")
+        with Probe(probe_settings(settings), told) as probe:
+            probe.warm()
+            yield probe

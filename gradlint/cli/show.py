@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from gradlint.cli.common import color_option, config_option, isolated_option, read_settings, style_for, write
 from gradlint.cli.errors import Failed
+from gradlint.cli.probing import announce, probe_for, probe_options, probe_overrides
 
 if TYPE_CHECKING:
     from gradlint.reports.show_bars import Bounds
@@ -92,6 +93,7 @@ def _plot(showing: Showing, file: Path, bounds: Bounds) -> None:
 @click.option("--output-format", type=click.Choice(["text", "json"]), default="text", help="How to print networks.")
 @config_option
 @isolated_option
+@probe_options
 @color_option
 def show(
     file: str,
@@ -102,6 +104,7 @@ def show(
     config: Path | None,
     isolated: bool,
     color: str,
+    **probe_given: Any,
 ) -> None:
     """Show the networks in a file, and the predicted gradient at each layer."""
     import math
@@ -112,9 +115,11 @@ def show(
     from gradlint.showing import show as show_networks
     from gradlint.sources import SourceError
 
-    settings = read_settings([file], config, isolated)
+    settings = read_settings([file], config, isolated).override(probe_overrides(probe_given))
+    announce(settings)
     try:
-        showing = show_networks(Path(file), file, calls, settings, what_if)
+        with probe_for(settings) as probe:
+            showing = show_networks(Path(file), file, calls, settings, what_if, probe)
     except OSError as error:
         raise Failed(f"{file}: {(error.strerror or str(error)).lower()}") from None
     except SourceError as error:

@@ -83,8 +83,10 @@ class Probe:
                     return evidence
         return found[0] if found else Evidence(reason="nothing that it claims can be measured")
 
-    def measure(self, network: Network) -> Measurement:
+    def measure(self, network: Network, imagined: bool = False) -> Measurement:
         """All figures of `network` at initialization (or after the steps of the settings), under a neutral loss.
+
+        Of an `imagined` network, which no source builds, there is only a twin.
 
         Raises:
             NotMeasurable: it cannot be measured; the text says why.
@@ -92,7 +94,8 @@ class Probe:
         """
         spec, _ = describe(network)
         step = StepRequest() if self.settings.steps else None
-        return self._measure(spec, builds(network), {"steps": self.settings.steps, "step": step})
+        values = {"steps": self.settings.steps, "step": step}
+        return self._measure(spec, None if imagined else builds(network), values)
 
     def _answer(self, question: Question) -> Evidence:
         try:
@@ -123,12 +126,16 @@ class Probe:
             "horizon": horizon_steps(question),
         }
 
-    def _measure(self, spec: NetworkSpec, builds: tuple[Build, ...], values: dict[str, Any]) -> Measurement:
+    def _measure(self, spec: NetworkSpec, builds: tuple[Build, ...] | None, values: dict[str, Any]) -> Measurement:
         settings = self.settings
         limits = {"time_limit": settings.time_limit, "memory_limit": settings.memory_limit}
         request = Request(**{"seeds": settings.seeds, "device": settings.device, **limits, **values})
         live = None
-        if settings.live and not (request.steps or request.bypass is not None or request.inputs != "random"):
+        if (
+            settings.live
+            and builds is not None
+            and not (request.steps or request.bypass is not None or request.inputs != "random")
+        ):
             live = {"builds": self._possible(builds)}
         message = {"network": spec.to_plain(), "request": request.to_plain(), "live": live}
         key = json.dumps(message, sort_keys=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from gradlint.findings import Span
 from gradlint.reports.numbers import plain, significant
-from gradlint.showing import Showing, ShownChange, ShownLayer, ShownNetwork
+from gradlint.showing import Showing, ShownChange, ShownLayer, ShownMeasurement, ShownNetwork
 
 VERSION = 1
 
@@ -19,7 +19,7 @@ def render(showing: Showing) -> str:
 
 
 def _network(network: ShownNetwork) -> dict[str, Any]:
-    """One network; what only `--what-if` asks for has keys of its own."""
+    """One network; what only `--what-if` or `--probe` asks for has keys of its own."""
     extra = {"horizons": _horizons(network), "what_if": [_change(change) for change in network.what_if]}
     return _described(network) | (extra if network.what_if else {})
 
@@ -39,7 +39,8 @@ def _horizons(network: ShownNetwork) -> list[dict[str, Any]]:
 
 
 def _described(network: ShownNetwork) -> dict[str, Any]:
-    return {
+    measured = network.measured
+    content = {
         "name": network.name,
         "call": network.call,
         **_place(network.span),
@@ -47,16 +48,26 @@ def _described(network: ShownNetwork) -> dict[str, Any]:
         "complete": network.complete,
         "parameters": network.parameters,
         "trainable_parameters": network.trainable_parameters,
-        "layers": [_layer(layer) for layer in network.layers],
+        "layers": [_layer(layer, measured is not None) for layer in network.layers],
         "log10_gradient_ratio": plain(network.log10_gradient_ratio),
         "log10_gradient_ratio_rms": plain(network.log10_gradient_ratio_rms),
         "verdict": network.verdict,
         "unresolved": [{**_place(item.span), "reason": item.reason} for item in network.unresolved],
     }
+    return content if measured is None else content | {"measured": _measured(measured)}
 
 
-def _layer(layer: ShownLayer) -> dict[str, Any]:
+def _measured(found: ShownMeasurement) -> dict[str, Any]:
     return {
+        "log10_gradient_ratio": plain(found.log10_gradient_ratio),
+        "seeds": found.seeds,
+        "assumptions": list(found.assumptions),
+        "reason": found.reason,
+    }
+
+
+def _layer(layer: ShownLayer, measured: bool) -> dict[str, Any]:
+    content = {
         "name": layer.name,
         "kind": layer.kind,
         "class": layer.class_name,
@@ -66,6 +77,7 @@ def _layer(layer: ShownLayer) -> dict[str, Any]:
         "signal": significant(layer.signal),
         "log10_gradient": plain(layer.log10_gradient),
     }
+    return content | ({"measured_log10_gradient": plain(layer.measured_log10_gradient)} if measured else {})
 
 
 def _place(span: Span | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from gradlint.reports.numbers import count, number, ratio
 from gradlint.reports.show_bars import VERDICT_COLORS, WIDTH, Bounds, scale_of, shorten, shorten_left
 from gradlint.reports.show_what_if import horizons, tables, without_effect
 from gradlint.reports.style import PLAIN, Style
-from gradlint.showing import Showing, ShownLayer, ShownNetwork, ShownUnresolved
+from gradlint.showing import Showing, ShownMeasurement, ShownNetwork, ShownUnresolved
 
 UNRESOLVED_SHOWN = 20
 """Places where knowledge was lost that are listed for one network; the rest is counted."""
@@ -53,9 +53,11 @@ def _network(network: ShownNetwork, bounds: Bounds, style: Style) -> Iterator[st
 
 def _layers(network: ShownNetwork, bounds: Bounds, style: Style) -> Iterator[str]:
     if network.layers:
-        yield from _table(network.layers, bounds, style)
+        yield from _table(network, bounds, style)
         yield ""
     yield f"  {_verdict(network, style)}"
+    if network.measured is not None:
+        yield from _measured(network.measured)
     yield from (f"  {horizon}" for horizon in horizons(network.horizons))
 
 
@@ -72,18 +74,36 @@ def _size(network: ShownNetwork) -> str:
     return ", ".join(parts)
 
 
-def _table(layers: Sequence[ShownLayer], bounds: Bounds, style: Style) -> Iterator[str]:
-    scale = scale_of((layer.log10_gradient for layer in layers), bounds)
-    heading = ["weights", "signal", "gradient"]
+def _table(network: ShownNetwork, bounds: Bounds, style: Style) -> Iterator[str]:
+    scale = scale_of((layer.log10_gradient for layer in network.layers), bounds)
+    measured = network.measured is not None
+    heading = ["signal", "predicted", "measured"] if measured else ["weights", "signal", "gradient"]
     titles = " ".join(title.rjust(_NUMBER_WIDTH) for title in heading)
     yield style(f"  {'layer'.ljust(_NAME_WIDTH)} {'class'.ljust(_CLASS_WIDTH)} {titles}", "dim")
-    for layer in layers:
+    for layer in network.layers:
         name = shorten_left(layer.name or layer.kind, _NAME_WIDTH).ljust(_NAME_WIDTH)
         cls = shorten(layer.class_name.rpartition(".")[2], _CLASS_WIDTH).ljust(_CLASS_WIDTH)
         gradient = layer.log10_gradient
-        figures = [number(layer.weight_std), number(layer.signal), "-" if gradient is None else ratio(gradient)]
+        predicted = [number(layer.signal), _gradient(gradient)]
+        figures = (
+            [*predicted, _gradient(layer.measured_log10_gradient)]
+            if measured
+            else [number(layer.weight_std), *predicted]
+        )
         columns = " ".join(figure.rjust(_NUMBER_WIDTH) for figure in figures)
         yield f"  {name} {cls} {columns} {scale.bar(gradient, _BAR_WIDTH, style)}".rstrip()
+
+
+def _gradient(log10: float | None) -> str:
+    return "-" if log10 is None else ratio(log10)
+
+
+def _measured(found: ShownMeasurement) -> Iterator[str]:
+    if found.reason:
+        yield f"  not measured: {found.reason}"
+    elif found.log10_gradient_ratio is not None:
+        yield f"  measured: {ratio(found.log10_gradient_ratio)}, over {count(found.seeds, 'draw')}"
+    yield from (f"  measured with {assumption}" for assumption in found.assumptions)
 
 
 def _verdict(network: ShownNetwork, style: Style) -> str:

@@ -98,6 +98,11 @@ def _verdict(text: str, words: str, network: ShownNetwork, style: Style) -> Iter
         said.append(network.reason)
     elif network.log10_gradient_ratio is not None:
         said.append(f"the first layer gets {ratio(network.log10_gradient_ratio)} of the last layer's gradient")
+    if network.measured is not None:
+        found = network.measured
+        said.append(
+            f"not measured: {found.reason}" if found.reason else f"measured {ratio(found.log10_gradient_ratio)}"
+        )
     yield from _wrapped(", ".join(said))
     if words:
         yield from _wrapped(words, "    ")

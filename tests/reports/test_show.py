@@ -12,7 +12,16 @@ from gradlint.findings import Span
 from gradlint.reports import show_json, show_text
 from gradlint.reports.show_text import Bounds
 from gradlint.reports.style import Style
-from gradlint.showing import Showing, ShownChange, ShownHorizon, ShownIdle, ShownLayer, ShownNetwork, ShownUnresolved
+from gradlint.showing import (
+    Showing,
+    ShownChange,
+    ShownHorizon,
+    ShownIdle,
+    ShownLayer,
+    ShownMeasurement,
+    ShownNetwork,
+    ShownUnresolved,
+)
 
 
 def layer(name: str, gradient: float | None, **changes: object) -> ShownLayer:
@@ -55,6 +64,12 @@ NETWORKS = {
     "exploding": replace(
         NETWORK, verdict="exploding", log10_gradient_ratio=math.inf, layers=(layer("0", math.inf), layer("1", 0.0))
     ),
+    "measured": replace(
+        NETWORK,
+        layers=tuple(layer(str(n), -1.0 * n, measured_log10_gradient=m) for n, m in enumerate((-0.1, -math.inf, None))),
+        measured=ShownMeasurement(-4.3, 5, ("shape (32, 8) assumed for x",)),
+    ),
+    "not measured": replace(NETWORK, measured=ShownMeasurement(None, reason="`magic` is not understood")),
     "dead": replace(
         NETWORK,
         verdict="dead",
