@@ -10,7 +10,7 @@ from dataclasses import replace
 from gradlint.checks._wording import activation_after, counted, layer_name, power
 from gradlint.claims import Claim, ClaimKind
 from gradlint.findings import Confidence, Evidence, Severity
-from gradlint.network import Network, Node, Optimizer, Origin
+from gradlint.network import Kind, Network, Node, Optimizer, Origin
 from gradlint.propagation.attribution import Attribution, Cause
 from gradlint.propagation.profile import DEAD, EXPLODING, Profile
 from gradlint.subjects import Aside, NetworkSubject, Problem
@@ -25,6 +25,8 @@ _EPSILONS = {"eps", "epsilon"}
 _USUAL_EPSILON = 1e-8
 _ERROR = 0.2
 """Decades by which a prediction may well be wrong."""
+_GUESSED = 1.0
+"""Decades by which a ratio moves with the size of an image that nothing in the source gives, where it is averaged."""
 _COLLAPSED = 0.99
 """Correlation of the outputs for two inputs from which on a network gives the same answer to everything."""
 
@@ -140,7 +142,20 @@ def _close(subject: NetworkSubject) -> bool:
     """Whether a ratio is so close to its bound that a prediction which is a little off would be within."""
     ratio = subject.profile.log10_gradient_ratio
     bounds = (math.log10(subject.bounds.vanishing), math.log10(subject.bounds.exploding))
-    return ratio is not None and any(abs(ratio - bound) < _ERROR for bound in bounds)
+    error = _GUESSED if _averages_a_guess(subject.network) else _ERROR
+    return ratio is not None and any(abs(ratio - bound) < error for bound in bounds)
+
+
+def _averages_a_guess(network: Network) -> bool:
+    """Whether an average is taken over all places of images whose size is not known."""
+    return any(_guessed(source) for source in network.inputs) and any(
+        node.kind is Kind.POOLING and node.get("type") == "average" and (node.get("global") or node.get("output_size"))
+        for node in network.nodes
+    )
+
+
+def _guessed(source: Node) -> bool:
+    return bool(source.get("guessed")) or any(axis > 1 for axis in source.get("assumed") or ())
 
 
 def _fate(subject: NetworkSubject, plural: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradlint.findings import Remedy
-from gradlint.network import Event, EventKind, Kind, TrainingLoop, topological
+from gradlint.network import Event, EventKind, Kind, Node, TrainingLoop
 from gradlint.subjects import Aside, Problem, TrainingSubject
 
 _HALF = "float16"
@@ -51,12 +51,24 @@ def _scaled_by_hand(event: Event) -> bool:
 
 def _half_forward(loop: TrainingLoop, backward: Event) -> Event | None:
     """What this gradient goes back through that was computed in float16."""
-    behind = {id(node) for node in topological((backward.node,))} if backward.node is not None else set()
+    behind = _understood(backward.node) if backward.node is not None else frozenset()
     for event in loop.events_of(EventKind.FORWARD, EventKind.LOSS):
         half = event.details.get("autocast") == _HALF and (backward.conditional or not event.conditional)
         if half and event.node is not None and id(event.node) in behind:
             return event
     return None
+
+
+def _understood(loss: Node) -> frozenset[int]:
+    """Identities of the nodes that a loss is made of, without what lies behind code that may have scaled it."""
+    seen: set[int] = set()
+    stack = [loss]
+    while stack:
+        node = stack.pop()
+        if id(node) not in seen and node.kind is not Kind.OPAQUE:
+            seen.add(id(node))
+            stack.extend(node.inputs)
+    return frozenset(seen)
 
 
 def _problem(

@@ -14,13 +14,17 @@ _NAMED = 3
 
 
 def check_network(subject: NetworkSubject) -> Iterator[Problem]:
-    """Say what the code misses; that nothing calls it can be said only where the whole training is known."""
+    """Say what the code misses.
+
+    That nothing calls it can be said only where the whole training is known, and that it finds no layer of its kind
+    only where all layers are.
+    """
     network = subject.network
     if is_moot(network):
         return
     trained = any(loop.complete and network in loop.networks for loop in subject.loops)
     for code in network.unapplied:
-        if code.how == "uncalled" and not trained:
+        if (code.how == "uncalled" and not trained) or (code.how == "unmatched" and not network.complete):
             continue
         message, label, remedy = _WORDS[code.how](code)
         yield Problem(message, code.origin, label=label, remedies=(Remedy(remedy),), network=network.name)

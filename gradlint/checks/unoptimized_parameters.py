@@ -22,18 +22,19 @@ def check_training(subject: TrainingSubject) -> Iterator[Problem]:
         return
     objectives = [objective for loop in loops.values() for objective in loop.objectives]
     behind = parameters_behind(*objectives)
+    held = {id(parameter) for optimizer in optimizers for parameter in optimizer.parameters or ()}
     for optimizer in own:
         if behind and not any(id(parameter) in behind for parameter in optimizer.parameters or ()):
-            yield from _unrelated(subject, optimizer)
+            if not behind.keys() <= held and not _used(loops.values(), optimizer):
+                yield from _unrelated(subject, optimizer)
             return
-    held = {id(parameter) for optimizer in optimizers for parameter in optimizer.parameters or ()}
     reached = {
         id(p): p
         for objective in subject.loop.objectives
         for node in flow(objective).reached
         for p in node.parameters.values()
     }
-    missing = {key: p for key, p in reached.items() if p.trainable and key not in held}
+    missing = {key: p for key, p in reached.items() if p.trainable and key not in held and not _copied(p, held)}
     if missing and _trains_a_network(subject, held):
         yield from _missing(subject, own[0], missing, held)
 
@@ -49,6 +50,23 @@ def _optimizers(loops: Iterable[TrainingLoop]) -> list[Optimizer] | None:
     return list(found.values())
 
 
+def _used(loops: Iterable[TrainingLoop], optimizer: Optimizer) -> bool:
+    """Whether what an optimizer holds is used in some other way than in the loss, as by a learned optimizer."""
+    passes = [event.node for loop in loops for event in loop.events_of(EventKind.FORWARD) if event.node is not None]
+    behind = parameters_behind(*passes)
+    return any(id(parameter) in behind for parameter in optimizer.parameters or ())
+
+
+def _copied(parameter: Parameter, held: set[int]) -> bool:
+    """Whether a parameter was copied from one that is trained: a target network follows by copying."""
+    source = parameter.copy_of
+    while source is not None:
+        if id(source) in held:
+            return True
+        source = source.copy_of
+    return False
+
+
 def _trains_a_network(subject: TrainingSubject, held: set[int]) -> bool:
     """Whether weights are optimized at all, and not an image or another input of a network."""
     return any(id(p) in held for member in subject.networks for p in member.network.parameters)
@@ -62,6 +80,7 @@ def _unrelated(subject: TrainingSubject, optimizer: Optimizer) -> Iterator[Probl
             optimizer.origin,
             label="other parameters than those that are trained",
             remedies=(Remedy("build the optimizer from the parameters of the network that the loss is computed with"),),
+            confidence=None if subject.loop.complete else Confidence.MEDIUM,
         )
 
 

@@ -58,6 +58,7 @@ def _parameter(source: Parameter, memo: dict[int, Value]) -> Parameter:
             origin=source.origin,
             assumed=source.assumed,
             history=list(source.history),
+            copy_of=source,
         )
         memo[id(source)] = made
     return made

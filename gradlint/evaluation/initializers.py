@@ -21,8 +21,8 @@ _TABLE = "initializers"
 _WALKS = frozenset({"modules", "named_modules", "children", "named_children", "parameters", "named_parameters"})
 _OF_ALL = frozenset({"modules", "named_modules"})
 _DRAWS = re.compile(
-    r"\binit\.\w+_?\(|\b(?:xavier|kaiming|trunc_normal|orthogonal|normal|uniform|constant|zeros|ones|dirac|eye)_\w*\("
-    r"|\.(?:fill_|zero_)\("
+    r"\binit\.\w+\(|\b(?:xavier|kaiming|glorot|he)_(?:uniform|normal)_?\("
+    r"|\b(?:trunc_normal|orthogonal|sparse|normal|uniform|constant|zeros|ones|dirac|eye|fill|zero)_\("
 )
 _TRAINS = frozenset({EventKind.BACKWARD, EventKind.STEP})
 

@@ -26,6 +26,7 @@ from gradlint.evaluation.values import (
     tensors_in,
     walk,
 )
+from gradlint.frameworks.keras.state import MADE_IN_CALL
 from gradlint.frameworks.modules import all_parameters, children, may_have_parameters, named_modules, own_parameters
 from gradlint.network import Framework, Kind, Network, Node, Unresolved, topological
 
@@ -148,7 +149,15 @@ def _graph_of(interpreter: Interpreter, instance: Instance) -> _Pass | None:
     if "outputs" not in instance.hidden:
         return None
     outputs, inputs = tensors_in(instance.hidden["outputs"]), tensors_in(instance.hidden["inputs"])
-    return _Pass(inputs, outputs, None, not instance.hidden.get("uncertain", False)) if outputs else None
+    if not outputs:
+        return None
+    return _Pass(inputs, outputs, None, not instance.hidden.get("uncertain", False), made=_made(interpreter, 0))
+
+
+def _made(interpreter: Interpreter, start: int) -> tuple[Instance, ...]:
+    """The layers made since `start` that are lost after the pass: in Keras not those of `build`, which are kept."""
+    made = [item.instance for item in interpreter.record.created[start:]]
+    return tuple(layer for layer in made if layer.hidden.get(MADE_IN_CALL, True))
 
 
 def _best_pass(interpreter: Interpreter, instance: Instance, shapes: list[InputShape] | None) -> _Pass:
@@ -228,7 +237,7 @@ def forward(interpreter: Interpreter, instance: Instance, shape: InputShape) -> 
     if error is not None:
         del interpreter.record.unknowns[unknowns:]
     outputs = [t for t in _tensors_of(result) if t.node.kind not in (Kind.INPUT, Kind.CONSTANT, Kind.PARAMETER)]
-    made = tuple(item.instance for item in interpreter.record.created[created:])
+    made = _made(interpreter, created)
     return _Pass(inputs, outputs, error, depth_known, result, made)
 
 

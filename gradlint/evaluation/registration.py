@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
-from gradlint.evaluation.values import Instance, Tensor, Value, walk
+from gradlint.evaluation.values import Class, Function, Instance, Tensor, Value, walk
 from gradlint.frameworks.modules import all_parameters, is_layer, is_parameter, named_modules
 from gradlint.network import Kind, Node, Parameter, Unregistered, topological
 
@@ -26,7 +27,8 @@ def unregistered(instance: Instance, nodes: Iterable[Node], made: Iterable[Insta
     for path, layer in named_modules(instance):
         if layer.cls.syntax is not None:
             for name, value in layer.attrs.items():
-                found.extend(_in_attribute(f"{path}.{name}" if path else name, value, used, nodes))
+                lost = _in_attribute(f"{path}.{name}" if path else name, value, used, nodes)
+                found.extend(item for item in lost if item.how != "tensor" or not _written_later(layer.cls, name))
     return tuple(found)
 
 
@@ -78,6 +80,23 @@ def _parameter_behind(tensor: Tensor, used: dict[int, Parameter]) -> Parameter |
         return None
     parameters = [p for node in behind for p in node.parameters.values()]
     return parameters[0] if len(parameters) == 1 and id(parameters[0]) in used else None
+
+
+def _written_later(cls: Class, name: str) -> bool:
+    """Whether a method other than the constructor writes to an attribute: then user code adapts or resets it."""
+    written = re.compile(rf"\bself\.{re.escape(name)}(?:\[[^]]*\])?(?:\.data)?\s*(?:=(?!=)|[-+*/]=|\.\w+_\()")
+    own = [ancestor for ancestor in cls.mro if isinstance(ancestor, Class) and ancestor.syntax is not None]
+    return any(
+        written.search(_text(function))
+        for ancestor in own
+        for key, function in ancestor.namespace.items()
+        if isinstance(function, Function) and key != "__init__"
+    )
+
+
+def _text(function: Function) -> str:
+    module = getattr(function.scope.source, "module", None)
+    return "" if module is None else str(module.code_for_node(function.syntax))
 
 
 def _leaf(tensor: Tensor) -> bool:

@@ -65,7 +65,8 @@ class Parameter:
 
     `shape` is the framework's own (torch: (out, in, ...); Keras: (..., in, out)); None while unknown.
     `assumed` marks a shape that rests on assumed widths. Buffers are not parameters, but Keras's
-    non-trainable weights are (`trainable` false).
+    non-trainable weights are (`trainable` false). `copy_of` is the parameter that its entries were copied from
+    (those of a target network from the one that is trained).
     """
 
     shape: tuple[int, ...] | None
@@ -76,6 +77,7 @@ class Parameter:
     origin: Origin | None = None
     assumed: bool = False
     history: list[Distribution] = field(default_factory=list)
+    copy_of: Parameter | None = None
 
     @property
     def size(self) -> int | None:

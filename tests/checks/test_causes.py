@@ -270,3 +270,23 @@ for x, y in loader:
     optimizer.step()
 """
     assert lint(text, *RULES) == [(9, "unapplied-initializer")]
+
+
+POOLED = """
+import torch
+from torch import nn
+model = nn.Sequential(
+    nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2),
+    nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2),
+    nn.Conv2d(64, 64, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2),
+    nn.Conv2d(64, 128, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1),
+    nn.Flatten(), nn.Linear(128, 10),
+)
+"""
+
+
+def test_a_ratio_that_rests_on_a_guessed_image_size_is_less_sure(lint: Callable[..., list[tuple[int, str]]]) -> None:
+    known = POOLED + "model(torch.randn(8, 3, 224, 224))\n"
+    assert lint(POOLED, confidence=Confidence.HIGH) == []
+    assert len(lint(POOLED, confidence=Confidence.MEDIUM)) == 1
+    assert len(lint(known, confidence=Confidence.HIGH)) == 1

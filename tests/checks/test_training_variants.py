@@ -255,3 +255,97 @@ def test_zeroing_is_seen(body: str, lint: Callable[..., list[tuple[int, str]]]) 
 def test_faults_are_found(body: str, lint: Callable[..., list[tuple[int, str]]]) -> None:
     program = PREFACE + body
     assert lint(program, "GRD4", "GRD50", "GRD6", "GRD7") == expected(program)
+
+
+TARGETS = {
+    "loaded from its state": "old = build()\n    old.load_state_dict(model.state_dict())",
+    "a deep copy": "old = copy.deepcopy(model)",
+    "copied by hand": """old = build()
+    for q, p in zip(old.parameters(), model.parameters()):
+        q.data.copy_(p.data)""",
+}
+
+
+@pytest.mark.parametrize("copied", TARGETS.values(), ids=TARGETS)
+def test_a_network_that_is_copied_from_the_trained_one_needs_no_optimizer(
+    copied: str, lint: Callable[..., list[tuple[int, str]]]
+) -> None:
+    text = f"""
+import copy
+import torch
+from torch import nn
+import torch.nn.functional as F
+def build():
+    return nn.Sequential(nn.Linear(4, 32), nn.Tanh(), nn.Linear(32, 2))
+model = build()
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+for update in range(10):
+    {copied}
+    for x, y in loader:
+        loss = F.cross_entropy(model(x), y) + F.mse_loss(model(x), old(x))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+    assert lint(text, "unoptimized-parameters") == []
+    assert lint(text.replace(copied, "old = build()"), "unoptimized-parameters") == [(9, "unoptimized-parameters")]
+
+
+def test_meta_learning_sets_gradients_by_hand(lint: Callable[..., list[tuple[int, str]]]) -> None:
+    text = (
+        PREFACE
+        + """
+import copy
+for task in tasks:
+    optimizer.zero_grad()
+    learner = copy.deepcopy(model)
+    inner = torch.optim.SGD(learner.parameters(), lr=0.01)
+    for x, y in task:
+        inner.zero_grad()
+        F.mse_loss(learner(x), y).backward()
+        inner.step()
+    for p, q in zip(model.parameters(), learner.parameters()):
+        p.grad = p.data - q.data
+    optimizer.step()
+"""
+    )
+    assert lint(text) == []
+
+
+def test_a_loss_that_goes_through_unknown_code_may_have_been_scaled(lint: Callable[..., list[tuple[int, str]]]) -> None:
+    text = (
+        PREFACE
+        + """
+from elsewhere import scaler
+for x, y in loader:
+    optimizer.zero_grad()
+    with torch.autocast("cuda", dtype=torch.float16):
+        loss = F.mse_loss(model(x), y)
+    loss = scaler.scale(loss)
+    loss.backward()
+    optimizer.step()
+"""
+    )
+    assert lint(text, "half-precision-without-scaler") == []
+    unscaled = text.replace("    loss = scaler.scale(loss)\n", "")
+    assert [name for _, name in lint(unscaled, "GRD507")] == ["half-precision-without-scaler"]
+
+
+def test_initialization_may_be_meant_for_a_part_that_is_not_known(lint: Callable[..., list[tuple[int, str]]]) -> None:
+    text = """
+from torch import nn
+class Wrapped(nn.Module):
+    def __init__(self, backbone):
+        super().__init__()
+        self.backbone = backbone
+        self.norm = nn.LayerNorm(16)
+        self.apply(draw)
+    def forward(self, x):
+        return self.norm(self.backbone(x))
+def draw(module):
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+"""
+    assert lint(text, "unapplied-initializer") == []
+    known = text.replace("self.backbone = backbone", "self.backbone = nn.Conv1d(16, 16, 1)")
+    assert [name for _, name in lint(known, "GRD205")] == ["unapplied-initializer"]

@@ -127,3 +127,8 @@ def test_the_place_is_that_of_the_code(evaluate_text: Run) -> None:
     (network,) = evaluate_text(module(method="init_weights") + TRAINING).networks
     found: Unapplied = next(item for item in network.unapplied if item.name == "init_weights")
     assert found.origin.span.line == 18
+
+
+def test_zeros_that_are_no_weights_are_no_initialization(evaluate_text: Run) -> None:
+    loop = "\nfor p in net.parameters():\n    p.grad = torch.zeros_like(p.data)\n"
+    assert unapplied(evaluate_text(module() + loop)) == []

@@ -25,7 +25,7 @@ from gradlint.frameworks import nodes
 from gradlint.frameworks.keras import weights as weighing
 from gradlint.frameworks.keras.arguments import Signature, flag, is_int
 from gradlint.frameworks.keras.sizes import BATCH
-from gradlint.frameworks.keras.state import keras_state, snake_case
+from gradlint.frameworks.keras.state import MADE_IN_CALL, keras_state, snake_case
 from gradlint.frameworks.registry import framework_class
 from gradlint.network import UNKNOWN, Kind, Node
 
@@ -73,10 +73,12 @@ def layer_class(spec: LayerSpec) -> Class:
 
 def start(ctx: Context, self: Instance, options: Mapping[str, Value]) -> None:
     """What `Layer.__init__` does with the arguments that every layer takes, in Keras 2 and 3."""
+    state = keras_state(ctx)
+    self.hidden[MADE_IN_CALL] = state.depth > 0 and state.building == 0
     name = options.get("name")
     self.hidden["named"] = isinstance(name, str)
-    self.attrs["name"] = name if isinstance(name, str) else keras_state(ctx).unique_name(snake_case(self.cls.name))
-    self.attrs["dtype"] = options.get("dtype") or keras_state(ctx).float_type
+    self.attrs["name"] = name if isinstance(name, str) else state.unique_name(snake_case(self.cls.name))
+    self.attrs["dtype"] = options.get("dtype") or state.float_type
     self.attrs["built"] = False
     self.hidden["trainable"] = flag(options.get("trainable", True), True)
     shape = _declared_shape(options)
@@ -197,6 +199,15 @@ def shapes_of(value: Value) -> Value:
 
 def build_layer(ctx: Context, self: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]) -> None:
     """Call `build` with the shapes of the arguments of the first call."""
+    state = keras_state(ctx)
+    state.building += 1
+    try:
+        _run_build(ctx, self, args, kwargs)
+    finally:
+        state.building -= 1
+
+
+def _run_build(ctx: Context, self: Instance, args: Sequence[Value], kwargs: Mapping[str, Value]) -> None:
     build = self.cls.find("build")
     first = args[0] if args else next(iter(kwargs.values()), None)
     shape = shapes_of(first)

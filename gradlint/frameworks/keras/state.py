@@ -10,13 +10,16 @@ from gradlint.evaluation.context import Context
 from gradlint.evaluation.values import Instance
 from gradlint.network import Node
 
+MADE_IN_CALL = "made_in_call"
+"""Key of `Instance.hidden`: whether a layer was made in the `call` of another one, and not in its `build`."""
+
 
 @dataclass(slots=True)
 class KerasState:
     """The state of `keras.backend` and of the functional API.
 
     `owners` maps the identity of a node to the node, the outermost layer whose call emitted it, and the
-    number of that call; `depth` is the number of layer calls in progress.
+    number of that call; `depth` is the number of layer calls in progress, `building` that of calls of `build`.
     """
 
     names: dict[str, int] = field(default_factory=dict)
@@ -25,6 +28,7 @@ class KerasState:
     owners: dict[int, tuple[Node, Instance, int]] = field(default_factory=dict)
     serial: int = 0
     depth: int = 0
+    building: int = 0
 
     def unique_name(self, stem: str) -> str:
         """`stem` the first time, then `stem_1`, `stem_2`, as Keras names layers."""

@@ -64,6 +64,7 @@ def _copy(ctx: Context, layer: Instance, state: dict[str, Value]) -> None:
             ctx.modified(parameter)
             assert source.parameter is not None
             parameter.initialize(source.parameter.distribution)
+            parameter.copy_of = source.parameter
 
 
 STATE_METHODS: dict[str, Value] = {

@@ -117,6 +117,8 @@ def _copy(ctx: Context, self: Tensor, src: Value, non_blocking: Value = False) -
         return self
     if self.parameter is not None:
         overwrite(ctx, self, _entries_of(src))
+        if isinstance(src, Tensor) and src.parameter is not self.parameter:
+            self.parameter.copy_of = src.parameter
         return self
     source = tensor(ctx, src)
     return operators.in_place(
