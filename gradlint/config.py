@@ -71,6 +71,12 @@ def _boolean(value: Any) -> bool:
     return value
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError
+    return value
+
+
 def _positive(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         raise TypeError
@@ -129,6 +135,7 @@ _SWITCH = Key(_boolean, "true or false")
 _SEVERITY = Key(Severity, '"note", "warning" or "error"')
 
 KEYS: Mapping[str, Key] = {
+    "baseline": Key(_text, "the name of a file"),
     "exclude": _PATTERNS,
     "exploding": Key(_positive, "a number above 0"),
     "extend-exclude": _PATTERNS,
@@ -160,7 +167,8 @@ KEYS: Mapping[str, Key] = {
 class Settings:
     """Everything that can be set. `origins` says of each value that is no default where it came from.
 
-    Patterns and rule folders are relative to `root`, the folder of the configuration file. `calls` build the real
+    Patterns, rule folders and the baseline are relative to `root`, the folder of the configuration file. With
+    `diff_base` only findings on lines that changed since that revision of git are reported. `calls` build the real
     networks where `measuring` is LIVE. The probe draws each network `probe_seeds` times and takes `probe_steps`
     optimizer steps before it measures; one network may take `probe_time_limit` seconds and `probe_memory_limit` GiB.
     """
@@ -179,6 +187,8 @@ class Settings:
     force_exclude: bool = False
     respect_gitignore: bool = True
     rule_folders: tuple[str, ...] = ()
+    baseline: str = ""
+    diff_base: str = ""
     output_format: str = "full"
     vanishing: float = 1e-3
     exploding: float = 1e3
@@ -204,6 +214,11 @@ class Settings:
     def excluded(self) -> tuple[str, ...]:
         """All patterns of files to leave out."""
         return self.exclude + self.extend_exclude
+
+    @property
+    def baseline_file(self) -> Path | None:
+        """The baseline, if there is one."""
+        return self.root / self.baseline if self.baseline else None
 
     @property
     def folders_of_rules(self) -> tuple[Path, ...]:

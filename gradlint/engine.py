@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from gradlint.catalogue import Catalogue, CatalogueError, Rule, load_catalogue
 from gradlint.config import ConfigError, Measuring, Settings
 from gradlint.findings import Finding, Severity, Span
+from gradlint.oldcode import OldCode
 from gradlint.results import Failure, FileResult, Guard, Report, Suppressor, deduplicate, finding_of
 from gradlint.sources import Discovery, Found
 from gradlint.subjects import SourceSubject
@@ -60,6 +61,11 @@ class Plan:
         rules = catalogue.select(settings.select, settings.extend_select, settings.ignore, settings.preview)
         return cls(settings, catalogue, rules)
 
+    @property
+    def codes(self) -> frozenset[str]:
+        """The codes of the rules that are on."""
+        return frozenset(rule.code for rule in self.rules)
+
     def ignored(self, name: str) -> frozenset[str]:
         """The codes of the rules that the configuration turns off for a file."""
         path, root = Path(name).absolute(), self.settings.root.absolute()
@@ -79,10 +85,12 @@ def check(paths: Sequence[Path | str], settings: Settings, progress: Callable[[s
     Raises:
         ProbeUnavailable: gradients are to be measured, and PyTorch or the device is not there.
         CatalogueError: a rule folder cannot be used, or a selector means no rule.
-        ConfigError: the same, where the configuration file is to blame.
+        ConfigError: the same, where the configuration file is to blame; the baseline cannot be read; git cannot
+            say what changed.
     """
     start = time.perf_counter()
     plan = Plan.make(settings)
+    old_code = OldCode.of(paths, settings)
     discovery = Discovery(settings.root, settings.excluded, settings.respect_gitignore, settings.force_exclude)
     files: list[Found] = []
     failures: list[Failure] = []
@@ -96,7 +104,8 @@ def check(paths: Sequence[Path | str], settings: Settings, progress: Callable[[s
             warnings.append(f"{result.name}: {result.reason}")
     with _prober(settings, progress) as prober:
         results = _lint_all(plan, files, _watching(plan, prober))
-        report = _measured(plan, _report(plan, results), results, prober)
+        report = old_code.sift(_report(plan, results), plan.codes)
+        report = _measured(plan, report, results, prober)
     return replace(
         report,
         failures=(*failures, *report.failures),
@@ -111,12 +120,14 @@ def check_bytes(data: bytes, name: str, settings: Settings, progress: Callable[[
     Raises:
         ProbeUnavailable: gradients are to be measured, and PyTorch or the device is not there.
         CatalogueError: a rule folder cannot be used, or a selector means no rule.
-        ConfigError: the same, where the configuration file is to blame.
+        ConfigError: the same, where the configuration file is to blame; the baseline cannot be read; git cannot
+            say what changed.
     """
     from gradlint.linting import Linter
 
     start = time.perf_counter()
     plan = Plan.make(settings)
+    old_code = OldCode.of([name], settings)
     found = Found(name, Path(name), named=True)
     discovery = Discovery(settings.root, settings.excluded, force_exclude=settings.force_exclude)
     if discovery.excludes(name):
@@ -124,7 +135,8 @@ def check_bytes(data: bytes, name: str, settings: Settings, progress: Callable[[
     linter = Linter(settings, plan.catalogue, plan.rules, _names([found]))
     with _prober(settings, progress) as prober:
         result = linter.lint(found, data)
-        report = _measured(plan, _report(plan, [result]), [result], prober)
+        report = old_code.sift(_report(plan, [result]), plan.codes)
+        report = _measured(plan, report, [result], prober)
     return replace(report, seconds=time.perf_counter() - start)
 
 
@@ -202,7 +214,7 @@ def _report(plan: Plan, results: Sequence[FileResult]) -> Report:
     ignored = {result.name: plan.ignored(result.name) for result in results} if settings.per_file_ignores else {}
     nothing: frozenset[str] = frozenset()
     suppressor = Suppressor(results, plan.catalogue)
-    active = {rule.code for rule in plan.rules}
+    active = plan.codes
 
     def wanted(finding: Finding) -> bool:
         return finding.code not in ignored.get(finding.span.file, nothing)
@@ -222,12 +234,11 @@ def _report(plan: Plan, results: Sequence[FileResult]) -> Report:
         failures += (*result.failures, *guard.failures)
     severities = {rule.code: severity for name, severity in settings.severity for rule in plan.catalogue.matching(name)}
     findings = [replace(f, severity=severities.get(f.code, f.severity)) for f in findings]
-    shown = [
-        finding
-        for finding in findings
-        if finding.severity.rank >= settings.min_severity.rank
-        and finding.confidence.rank >= settings.min_confidence.rank
-    ]
+    shown: list[Finding] = []
+    hidden: list[Finding] = []
+    for finding in findings:
+        low = finding.severity.rank < settings.min_severity.rank
+        (hidden if low or finding.confidence.rank < settings.min_confidence.rank else shown).append(finding)
     return Report(
         findings=tuple(sorted(shown, key=lambda finding: finding.sort_key)),
         files=len(results),
@@ -236,6 +247,8 @@ def _report(plan: Plan, results: Sequence[FileResult]) -> Report:
         suppressed=suppressor.count,
         failures=tuple(failures),
         notes=tuple(note for result in results for note in result.notes),
+        names=tuple(result.name for result in results),
+        hidden=tuple(hidden),
     )
 
 

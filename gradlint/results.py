@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from gradlint.baseline import Fixed
 from gradlint.catalogue import Catalogue, CatalogueError, Rule
 from gradlint.config import Settings
 from gradlint.findings import Finding, Related, Span, Status
@@ -118,7 +119,9 @@ class Report:
     """The outcome of a run.
 
     `failures` are what gradlint could not do, `warnings` sentences on paths with nothing to do, `notes` on
-    what was cut short.
+    what was cut short. `names` are the files that were looked at; `hidden` are findings below the severity or
+    confidence asked for. `known` counts the findings that the baseline knows, `unchanged` those on lines that did not
+    change; neither are among `findings`. `fixed` is what the baseline knows and is gone.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -130,6 +133,11 @@ class Report:
     failures: tuple[Failure, ...] = ()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    hidden: tuple[Finding, ...] = ()
+    known: int = 0
+    unchanged: int = 0
+    fixed: tuple[Fixed, ...] = ()
 
     def exit_status(self, settings: Settings) -> int:
         """0 without a finding of the failing severity, 1 with one, 2 where gradlint could not do its work.

@@ -33,6 +33,7 @@ def test_every_key_is_read(tmp_path: Path, name: str, table: str) -> None:
         force-exclude = true
         respect-gitignore = false
         rule-folders = ["lint/rules"]
+        baseline = "old/known.json"
         output-format = "concise"
         vanishing = 1e-4
         exploding = 10_000
@@ -62,6 +63,7 @@ def test_every_key_is_read(tmp_path: Path, name: str, table: str) -> None:
         force_exclude=True,
         respect_gitignore=False,
         rule_folders=("lint/rules",),
+        baseline="old/known.json",
         output_format="concise",
         vanishing=1e-4,
         exploding=1e4,
@@ -138,7 +140,7 @@ def test_the_command_line_comes_before_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        ("slect = []", "unknown key 'slect'; known keys: exclude, exploding, "),
+        ("slect = []", "unknown key 'slect'; known keys: baseline, "),
         ("select = 'GRD101'", "select must be a list of rules, not 'GRD101'"),
         ("select = [1]", "select must be a list of rules"),
         ("preview = 1", "preview must be true or false"),
@@ -148,7 +150,7 @@ def test_the_command_line_comes_before_the_file(tmp_path: Path) -> None:
         ("jobs = -1", "jobs must be a whole number"),
         ("min-severity = 'fatal'", 'min-severity must be "note", "warning" or "error", not \'fatal\''),
         ("min-confidence = 1", "min-confidence must be"),
-        ("output-format = 'xml'", "output-format must be one of full, concise, json"),
+        ("output-format = 'xml'", "output-format must be one of full, concise, json, sarif, github, gitlab, junit"),
         ("probe-device = 'tpu'", "probe-device must be one of cpu, cuda, mps, not 'tpu'"),
         ("probe-memory-limit = 0", "probe-memory-limit must be a number of GiB above 0"),
         ("probe-memory-limit = inf", "probe-memory-limit must be a number of GiB above 0"),

@@ -16,6 +16,7 @@ from gradlint.cli.common import (
     rule_option,
 )
 from gradlint.cli.errors import Failed
+from gradlint.cli.oldcode import after_run, hold_old_code, old_code_options, old_code_overrides
 from gradlint.cli.outputs import chosen_outputs, output_options, write_reports
 from gradlint.cli.probing import announce, call_option, calls_override, probe_errors, probe_options, probe_overrides
 from gradlint.config import ConfigError, Settings
@@ -42,6 +43,7 @@ _STDIN = "-"
 @click.option("--stdin-filename", metavar="NAME", help="What to call standard input (`-`).")
 @click.option("-q", "--quiet", is_flag=True, help="Print findings only.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more: the configuration, what was cut short, tracebacks.")
+@old_code_options
 @probe_options
 @call_option
 @color_option
@@ -62,6 +64,7 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
     name = options["stdin_filename"] or "<stdin>"
     settings = _settings([name] if _STDIN in paths else paths, options)
     outputs = chosen_outputs(options, settings)
+    hold_old_code(settings, options, _STDIN in paths)
     announce(settings, options["quiet"])
     given: dict[str, bytes] = {}
     try:
@@ -71,6 +74,7 @@ def check(paths: tuple[str, ...], **options: Any) -> int:
                 report = check_bytes(given[name], name, settings, progress)
             else:
                 report = check_paths(paths or ["."], settings, progress)
+        report = after_run(report, settings, options)
     except (CatalogueError, ConfigError) as error:
         raise Failed(str(error)) from None
     if options["verbose"]:
@@ -90,7 +94,7 @@ def _settings(paths: Sequence[str], options: dict[str, Any]) -> Settings:
     overrides |= {key: options[key] for key in ("jobs", "force_exclude")}
     for key, kind in (("min_severity", Severity), ("min_confidence", Confidence)):
         overrides[key] = None if options[key] is None else kind(options[key])
-    overrides |= probe_overrides(options) | calls_override(options)
+    overrides |= probe_overrides(options) | calls_override(options) | old_code_overrides(options)
     return read_settings(paths, options["config"], options["isolated"]).override(overrides)
 
 

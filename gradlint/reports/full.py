@@ -90,8 +90,13 @@ def _statistics(report: Report) -> str:
 
 
 def _summary(report: Report, context: Context) -> str:
-    suppressed = f", {report.suppressed:,} suppressed" if report.suppressed else ""
-    looked = f"{count(report.files, 'file')} ({count(report.networks, 'network')}){suppressed}"
+    set_aside = (
+        (report.suppressed, "suppressed"),
+        (report.known, "known to the baseline"),
+        (report.unchanged, "on unchanged lines"),
+    )
+    besides = "".join(f", {number:,} {what}" for number, what in set_aside if number)
+    looked = f"{count(report.files, 'file')} ({count(report.networks, 'network')}){besides}"
     if not report.findings:
         return context.style(f"No findings in {looked}.", "green")
     grades = []

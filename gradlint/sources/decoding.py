@@ -30,13 +30,7 @@ def decode(data: bytes) -> str:
     """
     if len(data) > MAXIMUM_BYTES:
         raise SourceError(f"larger than {MAXIMUM_BYTES // 1024 // 1024} MiB")
-    lines = (
-        iter(data.splitlines(keepends=True)[:2]) if len(data) < 1024 else iter(data[:1024].splitlines(keepends=True))
-    )
-    try:
-        encoding, _ = tokenize.detect_encoding(lambda: next(lines, b""))
-    except SyntaxError as error:
-        raise _undecodable(data, "utf-8-sig", str(error)) from None
+    encoding = encoding_of(data)
     try:
         text = data.decode(encoding)
     except (UnicodeDecodeError, LookupError, ValueError):
@@ -45,6 +39,21 @@ def decode(data: bytes) -> str:
     if null >= 0:
         raise SourceError("the file contains a null byte", *_position(text, null))
     return text
+
+
+def encoding_of(data: bytes) -> str:
+    """The encoding of a Python file, with `-sig` where it starts with a byte order mark.
+
+    Raises:
+        SourceError: the encoding is not known.
+    """
+    lines = (
+        iter(data.splitlines(keepends=True)[:2]) if len(data) < 1024 else iter(data[:1024].splitlines(keepends=True))
+    )
+    try:
+        return tokenize.detect_encoding(lambda: next(lines, b""))[0]
+    except SyntaxError as error:
+        raise _undecodable(data, "utf-8-sig", str(error)) from None
 
 
 def _undecodable(data: bytes, encoding: str, reason: str) -> SourceError:
