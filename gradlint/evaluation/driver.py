@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from gradlint.evaluation.errors import OWN_ERRORS, BudgetExceeded, CallError, Ra
 from gradlint.evaluation.imports import ModuleCache
 from gradlint.evaluation.inputs import InputShape
 from gradlint.evaluation.interpreter import Frame, Interpreter
-from gradlint.evaluation.limits import Limits
+from gradlint.evaluation.limits import Budget, Limits
 from gradlint.evaluation.networks import assumed_arguments, build, needs_arguments, roots
 from gradlint.evaluation.records import Created, Record
 from gradlint.evaluation.scopes import Scope
@@ -24,6 +25,8 @@ from gradlint.network import Event, Network, TrainingLoop, Unresolved
 from gradlint.sources import SourceFile, SourceLoader
 
 LIGHTNING_MODULE = "lightning.pytorch.LightningModule"
+_RENEWED = 4
+"""What part of the limits drawing up networks may cost, in a file that exceeded them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,38 +62,74 @@ class Evaluator:
         interpreter = self.interpreter
         interpreter.begin(self.limits)
         source.module  # noqa: B018 - parses, and raises if that fails
-        networks: list[tuple[Instance, Network]] = []
-        record = Record()
         notes: list[str] = []
-        try:
-            module = self._module(source)
-            record = self._record(source)
-            interpreter.record = record
-            if call is not None:
-                return self._evaluate_call(module, source, call)
-            interpreter.frames.append(Frame(source, None, None))
-            self._use_functions(record)
-            self._use_classes(record)
-            self._use_trainees(record)
-            for item in roots(record.created)[: self.limits.networks]:
-                try:
-                    networks.append((item.instance, build(interpreter, item, shapes=self._shapes(record, item))))
-                except OWN_ERRORS as error:
-                    interpreter.failed(error)
-        except BudgetExceeded as error:
-            notes.append(f"evaluation was cut short: {error}")
-        except RecursionError:
-            notes.append("evaluation was cut short: too deeply nested")
-        finally:
-            interpreter.frames.clear()
+        if call is not None:
+            found: list[Evaluation] = []
+            self._within_limits(lambda: found.append(self._evaluate_call(source, call)), notes)
+            return found[0] if found else Evaluation(notes=tuple(notes))
+        whole = self._within_limits(lambda: self._run(source), notes)
+        record = self._record(source)
+        networks: list[tuple[Instance, Network]] = []
+        if not whole:
+            self._renew()
+        self._within_limits(lambda: self._draw_up(source, record, networks), notes)
         notes.extend(f"evaluation was cut short: {what}" for what in sorted(interpreter.cut))
+        loops = training_loops(record.events, tuple(networks))
+        if not whole:  # what comes after the cut may change everything
+            for loop in loops:
+                loop.complete = False
+            for _, network in networks:
+                network.complete = False
         return Evaluation(
             tuple(network for _, network in networks),
-            training_loops(record.events, tuple(networks)),
+            loops,
             _unresolved(record),
             tuple(notes),
             self.modules.followed,
         )
+
+    def _within_limits(self, action: Callable[[], None], notes: list[str]) -> bool:
+        """Whether `action` comes to its end within the limits; a note says why if it does not."""
+        try:
+            action()
+        except BudgetExceeded as error:
+            notes.append(f"evaluation was cut short: {error}")
+        except RecursionError:
+            notes.append("evaluation was cut short: too deeply nested")
+        else:
+            return True
+        finally:
+            self.interpreter.frames.clear()
+        return False
+
+    def _run(self, source: SourceFile) -> None:
+        """Run a file as its own program would, and then what nothing in it calls."""
+        self._module(source)
+        self.interpreter.record = record = self._record(source)
+        self.interpreter.frames.append(Frame(source, None, None))
+        self._use_functions(record)
+        self._use_classes(record)
+        self._use_trainees(record)
+
+    def _renew(self) -> None:
+        """Go on after the limits were exceeded, with smaller ones: what was made so far is drawn up all the same."""
+        limits = self.limits
+        self.interpreter.budget = Budget(
+            replace(limits, steps=limits.steps // _RENEWED, seconds=limits.seconds / _RENEWED)
+        )
+        self.interpreter.trails.clear()
+        self.interpreter.training = self.interpreter.gradients = True
+        self.interpreter.layer_calls = self.interpreter.uncertain = self.interpreter.constructing = 0
+
+    def _draw_up(self, source: SourceFile, record: Record, networks: list[tuple[Instance, Network]]) -> None:
+        interpreter = self.interpreter
+        interpreter.record = record
+        interpreter.frames.append(Frame(source, None, None))
+        for item in roots(record.created)[: self.limits.networks]:
+            try:
+                networks.append((item.instance, build(interpreter, item, shapes=self._shapes(record, item))))
+            except OWN_ERRORS as error:
+                interpreter.failed(error)
 
     def _module(self, source: SourceFile) -> ModuleValue:
         dotted = _dotted_name(source)
@@ -101,7 +140,8 @@ class Evaluator:
         return module
 
     def _record(self, source: SourceFile) -> Record:
-        return self.modules.records[source.path if source.path is not None else Path(source.name)]
+        key = source.path if source.path is not None else Path(source.name)
+        return self.modules.records.get(key) or Record()
 
     def _shapes(self, record: Record, item: Created) -> list[InputShape] | None:
         known = record.forwards.get(id(item.instance))
@@ -186,8 +226,9 @@ class Evaluator:
             self.interpreter.layer_calls = self.interpreter.uncertain = 0
             self.interpreter.training = self.interpreter.gradients = True
 
-    def _evaluate_call(self, module: ModuleValue, source: SourceFile, call: str) -> Evaluation:
+    def _evaluate_call(self, source: SourceFile, call: str) -> Evaluation:
         interpreter = self.interpreter
+        module = self._module(source)
         interpreter.record = record = Record()
         try:
             syntax = cst.parse_expression(call)

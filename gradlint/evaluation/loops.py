@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _MOST_OBJECTS = 8
 _GRADIENTS = frozenset({"backward", "apply_gradients", "train_on_batch", "zero_grad"})
+_LOOKING = frozenset({EventKind.FORWARD, EventKind.LOSS})
 _TRAINING = frozenset({EventKind.BACKWARD, EventKind.STEP, EventKind.FIT})
 
 
@@ -41,6 +42,11 @@ class _Marked:
     def trains(self) -> bool:
         """Whether what happened so far in the loop takes optimization steps: one iteration then says it all."""
         return any(event.kind in _TRAINING for event in self.events[self.start :])
+
+    def evaluates(self) -> bool:
+        """Whether a network ran so far in the loop, and only to look at what comes out: no gradient is recorded."""
+        idle = not self.interpreter.gradients and not self.interpreter.layer_calls
+        return idle and any(event.kind in _LOOKING for event in self.events[self.start :])
 
     def look_ahead(self, iterate: Callable[[], Any]) -> None:
         """Find out what the next iteration gets from this one."""
@@ -128,6 +134,8 @@ def _run_over(interpreter: Interpreter, syntax: cst.For, scope: Scope, items: _I
                 if items.times != 1:
                     marked.look_ahead(lambda: interpreter.block(syntax.body, scope))
                 break
+            if len(items.values) > _MOST_OBJECTS and marked.evaluates():
+                break  # another batch tells no more
     finally:
         interpreter.uncertain -= items.uncertain
         marked.close(items.times)

@@ -119,3 +119,59 @@ model.fit(x, y)
 """
     (loop,) = evaluate_text(KERAS + text).loops
     assert [node.kind for node in loop.objectives] == [Kind.POOLING]
+
+
+def test_a_long_evaluation_is_looked_at_once(evaluate_text: Evaluate) -> None:
+    text = """
+@torch.no_grad()
+def estimate():
+    losses = torch.zeros(200)
+    for k in range(200):
+        losses[k] = nn.functional.mse_loss(model(x), y).item()
+    return losses.mean()
+for x, y in loader:
+    estimate()
+    optimizer.zero_grad()
+    loss = nn.functional.mse_loss(model(x), y)
+    loss.backward()
+    optimizer.step()
+"""
+    (loop,) = evaluate_text(MODEL + text).loops
+    assert loop.complete
+    assert len(loop.events_of(EventKind.LOSS)) == 2
+
+
+def test_layers_called_by_number_without_gradients_are_all_called(evaluate_text: Evaluate) -> None:
+    text = """
+import torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(12))
+    @torch.no_grad()
+    def forward(self, x):
+        for i in range(12):
+            x = self.layers[i](x)
+        return x
+Net()
+"""
+    (network,) = evaluate_text(text).networks
+    assert sum(node.kind is Kind.LINEAR for node in network.nodes) == 12
+
+
+def test_a_program_that_exceeds_the_limits_is_known_in_part(evaluate_text: Evaluate) -> None:
+    text = """
+for x, y in loader:
+    loss = nn.functional.mse_loss(model(x), y)
+    loss.backward()
+    optimizer.step()
+    while True:
+        while True:
+            x = 1
+"""
+    model = MODEL.replace("nn.Linear(4, 1)", "nn.Sequential(nn.Linear(4, 1))")
+    evaluation = evaluate_text(model + text)
+    assert any("cut short" in note for note in evaluation.notes)
+    assert [(network.name, network.complete) for network in evaluation.networks] == [("model", False)]
+    assert all(not loop.complete for loop in evaluation.loops)
