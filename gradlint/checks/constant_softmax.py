@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gradlint.checks._flow import flow, source_of
 from gradlint.checks._losses import Use, function_of, network_with, place, uses
-from gradlint.claims import Claim, ClaimKind
+from gradlint.claims import Claim, ClaimKind, Loss
 from gradlint.findings import Confidence, Remedy
 from gradlint.network import Framework, Kind, Network, Node, topological
 from gradlint.subjects import Aside, NetworkSubject, Problem, TrainingSubject
@@ -105,6 +105,7 @@ def _single_class(use: Use, network: Network | None, framework: Framework) -> Pr
         remedies=(Remedy(_ONE_UNIT[framework]), Remedy(_SEVERAL)),
         related=(Aside(use.loss.origin, "this loss normalizes over the classes"),) if use.loss.origin else (),
         network=network.name if network is not None else "",
+        claims=(Claim(ClaimKind.BLOCKED, loss=Loss(use.function, use.takes_logits)),) if network is not None else (),
     )
 
 

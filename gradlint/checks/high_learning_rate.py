@@ -9,7 +9,7 @@ from gradlint.checks._losses import BINARY, uses
 from gradlint.checks._rates import may_rise, rates
 from gradlint.claims import Claim, ClaimKind, Loss, Step
 from gradlint.findings import Confidence, Remedy
-from gradlint.network import EventKind, Kind, Node, Optimizer, Parameter
+from gradlint.network import EventKind, Kind, Node, Optimizer, Parameter, TrainingLoop
 from gradlint.subjects import NetworkSubject, Problem, TrainingSubject
 
 
@@ -52,7 +52,7 @@ def check_training(subject: TrainingSubject) -> Iterator[Problem]:
         if len(layers) < 2:
             continue
         if known.reach is not None:
-            yield from _adaptive(optimizer, rate, known, layers)
+            yield from _adaptive(subject.loop, optimizer, rate, known, layers)
         elif not optimizer.clipping and not subject.loop.events_of(EventKind.CLIP):
             yield _plain(subject, optimizer, rate, known, layers[0][0])
 
@@ -71,7 +71,7 @@ def _weight(node: Node) -> Parameter | None:
 
 
 def _adaptive(
-    optimizer: Optimizer, rate: float, known: Range, layers: list[tuple[NetworkSubject, Node]]
+    loop: TrainingLoop, optimizer: Optimizer, rate: float, known: Range, layers: list[tuple[NetworkSubject, Node]]
 ) -> Iterator[Problem]:
     """Such an optimizer moves each weight by about its learning rate: that is compared with what the weights are."""
     assert known.reach is not None
@@ -85,6 +85,7 @@ def _adaptive(
         return
     std, member, node = min(swamped.values(), key=lambda size: size[0])
     name = f"`{node.name}`" if node.name else "a layer"
+    step = Step(optimizer.name, rate, optimizer.options, optimizer.parameters)
     assert optimizer.origin is not None
     yield Problem(
         f"{optimizer.name} with learning rate {rate:g} moves each weight by about {known.reach * rate:g} in its first "
@@ -94,7 +95,13 @@ def _adaptive(
         label=f"usual: {known.usual}",
         remedies=(Remedy(f"a learning rate of {known.usual}"),),
         network=member.network.name,
+        claims=(Claim(ClaimKind.OVERSHOOT, predicted=rate, loss=_loss(loop), step=step, steps=1),),
     )
+
+
+def _loss(loop: TrainingLoop) -> Loss:
+    use = next((use for use in uses(loop)), None)
+    return Loss(use.function, use.takes_logits) if use is not None else Loss()
 
 
 def _plain(
@@ -107,7 +114,6 @@ def _plain(
     far = reach >= _SURELY_FAR and (loss is None or loss.function not in BINARY)
     with_momentum = f" and momentum {momentum:g} (together {reach:.3g})" if momentum else ""
     step = Step(optimizer.name, rate, optimizer.options, optimizer.parameters)
-    named = Loss(loss.function, loss.takes_logits) if loss is not None else Loss()
     assert optimizer.origin is not None
     return Problem(
         f"{optimizer.name} with learning rate {rate:g}{with_momentum} overshoots: on most networks the loss grows "
@@ -117,5 +123,7 @@ def _plain(
         remedies=(Remedy(f"a learning rate of {known.usual}"),),
         confidence=None if far else Confidence.MEDIUM,
         network=member.network.name,
-        claims=(Claim(ClaimKind.OVERSHOOT, predicted=rate, loss=named, step=step, steps=_STEPS),) if far else (),
+        claims=(Claim(ClaimKind.OVERSHOOT, predicted=rate, loss=_loss(subject.loop), step=step, steps=_STEPS),)
+        if far
+        else (),
     )

@@ -81,6 +81,10 @@ def _unrelated(subject: TrainingSubject, optimizer: Optimizer) -> Iterator[Probl
             label="other parameters than those that are trained",
             remedies=(Remedy("build the optimizer from the parameters of the network that the loss is computed with"),),
             confidence=None if subject.loop.complete else Confidence.MEDIUM,
+            claims=tuple(
+                Claim(ClaimKind.BLOCKED, parameters=optimizer.parameters, objective=objective)
+                for objective in subject.loop.objectives[:1]
+            ),
         )
 
 
@@ -140,7 +144,7 @@ def _problem(
         related=(Aside(origin, "made here"),) if origin is not None else (),
         confidence=confidence,
         network=network.name,
-        claims=(Claim(ClaimKind.UNTRAINED, parameters=tuple(lost), step=step),) if not all_lost else (),
+        claims=(Claim(ClaimKind.UNTRAINED, parameters=tuple(lost), step=step),),
     )
 
 
