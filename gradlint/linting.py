@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from gradlint.probe import Question
     from gradlint.propagation import Settings as Bounds
 
-MAXIMUM_HELD_BYTES = 4 * 1024 * 1024
-"""Source whose trees are held for other files that import it; each byte takes some hundred of memory."""
+MAXIMUM_HELD_BYTES = 6 * 1024 * 1024
+"""Source whose trees are held for other files that import it; each byte takes some 60 of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +71,24 @@ class Linter:
         if self.loader.held_bytes > MAXIMUM_HELD_BYTES:
             self.loader = SourceLoader(self.names)
         try:
-            source = SourceFile(found.path.read_bytes() if data is None else data, found.name, found.path)
+            source = self._source(found, data)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             return FileResult(found.name, failures=(Failure(f"{found.name}: {reason}"),))
         if not source.may_matter:
             return _glance(source, found.named)
-        self.loader.add(source)
         guard = Guard(found.name)
         result = guard(on_deep_stack, lambda: self._lint(source, guard))
         return replace(result or FileResult(found.name), failures=tuple(guard.failures))
+
+    def _source(self, found: Found, data: bytes | None) -> SourceFile:
+        """The file with its tree, if another file that imports it has had it parsed already."""
+        held = self.loader.load(found.path) if data is None else None
+        if held is not None:
+            return held
+        source = SourceFile(found.path.read_bytes() if data is None else data, found.name, found.path)
+        self.loader.add(source)
+        return source
 
     def _lint(self, source: SourceFile, guard: Guard) -> FileResult:
         try:

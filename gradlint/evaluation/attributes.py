@@ -36,14 +36,11 @@ def get(interpreter: Interpreter, value: Value, name: str) -> Value:
     return found
 
 
-def get_or_unknown(interpreter: Interpreter, value: Value, name: str) -> Value:
-    """`value.name`, or an Unknown when there is none: that is more often a gap of ours than an error in the source."""
-    found = find(interpreter, value, name)
-    if found is MISSING:
-        if value is None:
-            raise Raised("AttributeError", f"'NoneType' object has no attribute '{name}'")
-        return interpreter.unknown(f"attribute '{name}' of {_describe(value)} is not known")
-    return found
+def absent(interpreter: Interpreter, value: Value, name: str) -> Unknown:
+    """What an attribute is that there is not: Unknown, more often a gap of ours than an error in the source."""
+    if value is None:
+        raise Raised("AttributeError", f"'NoneType' object has no attribute '{name}'")
+    return interpreter.unknown(f"attribute '{name}' of {_describe(value)} is not known")
 
 
 def _describe(value: Value) -> str:
@@ -162,7 +159,7 @@ def _of_module(interpreter: Interpreter, value: ModuleValue, name: str) -> Value
     if name == "__name__":
         return value.name
     if name == "__dict__":
-        return value.scope.variables
+        return interpreter.modules.variables_of(interpreter, value.scope)
     found = interpreter.modules.submodule(interpreter, value, name)
     if found is not MISSING:
         return found

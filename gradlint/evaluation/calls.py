@@ -1,16 +1,18 @@
-"""Calls: arguments, functions of the source, classes, natives, and what cannot be called."""
+"""Calls: functions of the source, classes, natives, and what cannot be called."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
 from gradlint.evaluation import classes
+from gradlint.evaluation.arguments import Signature, bind_arguments
 from gradlint.evaluation.branches import Return, merge
+from gradlint.evaluation.compiling import expression, kept
 from gradlint.evaluation.context import AUTOCAST
 from gradlint.evaluation.errors import BudgetExceeded, Raised
-from gradlint.evaluation.iteration import is_uncertain
+from gradlint.evaluation.frames import Frame
 from gradlint.evaluation.scopes import Scope
 from gradlint.evaluation.values import (
     MISSING,
@@ -21,7 +23,6 @@ from gradlint.evaluation.values import (
     Instance,
     Native,
     StaticMethod,
-    Super,
     Symbol,
     Tensor,
     Unknown,
@@ -44,83 +45,42 @@ class GeneratorFull(Exception):
     """A generator has yielded as many items as the limits allow."""
 
 
-def evaluate_call(interpreter: Interpreter, syntax: cst.Call, scope: Scope) -> Value:
-    """The value of a call expression."""
-    interpreter.budget.step()
-    func = syntax.func
-    if type(func) is cst.Name and func.value == "super" and not syntax.args:
-        return _super(interpreter, scope)
-    function = interpreter.evaluate(func, scope)
-    args: list[Value] = []
-    kwargs: dict[str, Value] = {}
-    spread: Unknown | None = None
-    for arg in syntax.args:
-        value = interpreter.evaluate(arg.value, scope)
-        if arg.star and isinstance(value, Unknown):
-            spread = value
-        if arg.keyword is not None:
-            kwargs[arg.keyword.value] = value
-        elif not arg.star:
-            args.append(value)
-        elif arg.star == "*":
-            if is_uncertain(value):
-                interpreter.uncertain_length()
-            args.extend(interpreter.iterate(value))
-        else:
-            _spread(interpreter, value, kwargs)
-    frame = interpreter.frames[-1]
-    before, frame.syntax = frame.syntax, syntax
-    interpreter.spread = spread
-    try:
-        return call(interpreter, function, args, kwargs)
-    finally:
-        frame.syntax = before
-        interpreter.spread = None
-
-
-def _spread(interpreter: Interpreter, value: Value, kwargs: dict[str, Value]) -> None:
-    if isinstance(value, Instance) and isinstance(value.payload, dict):
-        value = value.payload
-    if isinstance(value, dict):
-        kwargs.update((key, item) for key, item in value.items() if isinstance(key, str))
-    elif isinstance(value, Unknown):
-        value.cost += 1
-
-
-def _super(interpreter: Interpreter, scope: Scope) -> Value:
-    frame = scope.function
-    function = frame.function if frame is not None else None
-    if function is None or function.owner is None or not frame.arguments:
-        return interpreter.unknown("super() outside a method")
-    return Super(function.owner, next(iter(frame.arguments.values())))
-
-
 def call(interpreter: Interpreter, function: Value, args: list[Value], kwargs: dict[str, Value]) -> Value:
     """Call any value."""
-    while isinstance(function, BoundMethod):
+    kind = type(function)
+    while kind is BoundMethod:
         args = [function.receiver, *args]
         function = function.function
-    if isinstance(function, Native):
-        return _call_native(interpreter, function, args, kwargs)
-    if isinstance(function, Function):
-        return call_function(interpreter, function, args, kwargs)
-    if isinstance(function, Class):
-        return instantiate(interpreter, function, args, kwargs)
-    if isinstance(function, Instance):
-        method = function.cls.find("__call__")
-        if method is not MISSING:
-            if interpreter.layer_calls == 0 and classes.is_network_class(function.cls):
-                return _outermost_layer_call(interpreter, method, function, args, kwargs)
-            return call(interpreter, method, [function, *args], kwargs)
+        kind = type(function)
+    return _CALLERS.get(kind, _call_other)(interpreter, function, args, kwargs)
+
+
+def _call_instance(interpreter: Interpreter, function: Instance, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    method = function.cls.find("__call__")
+    if method is MISSING:
         return _unknown_result(interpreter, f"calling {function.cls.name} is not modelled", args, kwargs)
-    if isinstance(function, (StaticMethod, ClassMethod)):
-        return call(interpreter, function.function, args, kwargs)
-    if isinstance(function, Symbol):
-        return _unknown_result(interpreter, f"{function.name}() is not modelled", args, kwargs)
-    if isinstance(function, Unknown):
-        function.cost += 1
-        tensors = tensors_in(*args, *kwargs.values())
-        return interpreter.opaque(function.reason, tensors) if tensors else function
+    if interpreter.layer_calls == 0 and classes.is_network_class(function.cls):
+        return _outermost_layer_call(interpreter, method, function, args, kwargs)
+    return call(interpreter, method, [function, *args], kwargs)
+
+
+def _call_wrapped(
+    interpreter: Interpreter, function: StaticMethod | ClassMethod, args: list[Value], kwargs: dict[str, Value]
+) -> Value:
+    return call(interpreter, function.function, args, kwargs)
+
+
+def _call_symbol(interpreter: Interpreter, function: Symbol, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    return _unknown_result(interpreter, f"{function.name}() is not modelled", args, kwargs)
+
+
+def _call_unknown(interpreter: Interpreter, function: Unknown, args: list[Value], kwargs: dict[str, Value]) -> Value:
+    function.cost += 1
+    tensors = tensors_in(*args, *kwargs.values())
+    return interpreter.opaque(function.reason, tensors) if tensors else function
+
+
+def _call_other(interpreter: Interpreter, function: Value, args: list[Value], kwargs: dict[str, Value]) -> Value:
     if function is None or isinstance(function, (int, float, str, list, tuple, dict)):
         raise Raised("TypeError", f"'{type(function).__name__}' object is not callable")
     return _unknown_result(interpreter, f"calling {type(function).__name__.lower()} is not modelled", args, kwargs)
@@ -179,8 +139,6 @@ def _call_native(interpreter: Interpreter, function: Native, args: list[Value], 
 
 def call_function(interpreter: Interpreter, function: Function, args: list[Value], kwargs: dict[str, Value]) -> Value:
     """Run a function of the analysed source."""
-    from gradlint.evaluation.interpreter import Frame
-
     interpreter.budget.step()
     frames = interpreter.frames
     if len(frames) >= interpreter.budget.limits.depth:
@@ -192,8 +150,9 @@ def call_function(interpreter: Interpreter, function: Function, args: list[Value
     function.attributes.setdefault("__called__", True)
     caller = frames[-1] if frames else None
     origin = Origin(caller.source, caller.syntax, caller.caller) if caller is not None and caller.syntax else None
-    frame = Frame(function.scope.source, function, origin)
-    scope = Scope(function.scope.source, function.scope, frame)
+    defined_in = function.scope
+    frame = Frame(defined_in.source, function, origin)
+    scope = Scope(defined_in.source, defined_in, frame)
     scope.variables = bind_arguments(interpreter, function, args, kwargs)
     frame.arguments = dict(scope.variables)
     frame.scope = scope
@@ -201,9 +160,9 @@ def call_function(interpreter: Interpreter, function: Function, args: list[Value
     frames.append(frame)
     function.active += 1
     try:
-        if isinstance(syntax, cst.Lambda):
+        if type(syntax) is cst.Lambda:
             frame.syntax = syntax.body
-            return interpreter.evaluate(syntax.body, scope)
+            return kept(scope, syntax.body, expression)(interpreter, scope)
         signal = interpreter.block(syntax.body, scope)
     except GeneratorFull:
         signal = None
@@ -212,66 +171,15 @@ def call_function(interpreter: Interpreter, function: Function, args: list[Value
         frames.pop()
     if frame.yields is not None:
         return iter(frame.yields)
-    result = signal.value if isinstance(signal, Return) else None
+    result = signal.value if type(signal) is Return else None
     for possible in frame.possible_returns:
         result = merge(interpreter, possible, result)
     return result
 
 
-def bind_arguments(
-    interpreter: Interpreter, function: Function, args: list[Value], kwargs: dict[str, Value]
-) -> dict[str, Value]:
-    """The variables of a call, as Python binds them; raises `Raised("TypeError")` when they do not fit."""
-    params: cst.Parameters = function.syntax.params
-    positional = [*params.posonly_params, *params.params]
-    variables: dict[str, Value] = {}
-    remaining = dict(kwargs)
-    spread, interpreter.spread = interpreter.spread, None
-    for index, param in enumerate(positional):
-        name = param.name.value
-        if index < len(args):
-            variables[name] = args[index]
-            if name in remaining and params.star_kwarg is None:
-                raise Raised("TypeError", f"{function.name}() got multiple values for argument '{name}'")
-        elif name in remaining:
-            variables[name] = remaining.pop(name)
-        elif name in function.defaults:
-            variables[name] = function.defaults[name]
-        else:
-            variables[name] = _missing_argument(interpreter, function, name, spread)
-    if isinstance(params.star_arg, cst.Param):
-        variables[params.star_arg.name.value] = tuple(args[len(positional) :])
-    elif len(args) > len(positional):
-        raise Raised("TypeError", f"{function.name}() takes {len(positional)} positional arguments")
-    for param in params.kwonly_params:
-        name = param.name.value
-        if name in remaining:
-            variables[name] = remaining.pop(name)
-        elif name in function.defaults:
-            variables[name] = function.defaults[name]
-        else:
-            variables[name] = _missing_argument(interpreter, function, name, spread)
-    if params.star_kwarg is not None:
-        variables[params.star_kwarg.name.value] = remaining
-    elif remaining:
-        raise Raised("TypeError", f"{function.name}() got an unexpected keyword argument '{next(iter(remaining))}'")
-    return variables
-
-
-def _missing_argument(interpreter: Interpreter, function: Function, name: str, spread: Unknown | None) -> Value:
-    """What a parameter gets that nothing is given for: perhaps something of `spread`, whose length is not known."""
-    if spread is not None:
-        return spread
-    raise Raised("TypeError", f"{function.name}() missing required argument: '{name}'")
-
-
 def defaults(interpreter: Interpreter, params: cst.Parameters, scope: Scope) -> dict[str, Value]:
     """The default values of parameters, evaluated where the function is defined."""
-    return {
-        param.name.value: interpreter.evaluate(param.default, scope)
-        for param in (*params.posonly_params, *params.params, *params.kwonly_params)
-        if param.default is not None
-    }
+    return {name: value(interpreter, scope) for name, value in kept(scope, params, Signature).defaults}
 
 
 def instantiate(interpreter: Interpreter, cls: Class, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -330,6 +238,18 @@ def call_tensor(interpreter: Interpreter, function: Value, tensor: Tensor) -> Va
     return call(interpreter, function, [tensor], {})
 
 
+_CALLERS: dict[type, Any] = {
+    Native: _call_native,
+    Function: call_function,
+    Class: instantiate,
+    Instance: _call_instance,
+    StaticMethod: _call_wrapped,
+    ClassMethod: _call_wrapped,
+    Symbol: _call_symbol,
+    Unknown: _call_unknown,
+}
+
+
 __all__ = [
     "BudgetExceeded",
     "GeneratorFull",
@@ -337,7 +257,6 @@ __all__ = [
     "call",
     "call_function",
     "defaults",
-    "evaluate_call",
     "instantiate",
     "text_of",
 ]

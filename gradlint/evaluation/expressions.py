@@ -1,48 +1,26 @@
-"""Expressions: one function per kind of syntax node, in a table."""
+"""Expressions: one compiler for each kind of syntax node. Calls and comprehensions have modules of their own."""
 
 from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
 from gradlint.evaluation import attributes, calls, operators, subscripts
+from gradlint.evaluation.branches import Return, fork
+from gradlint.evaluation.compiling import EXPRESSIONS, Run, expression, late
 from gradlint.evaluation.errors import Raised
 from gradlint.evaluation.iteration import is_uncertain
 from gradlint.evaluation.scopes import Scope
-from gradlint.evaluation.targets import bind
-from gradlint.evaluation.values import MISSING, Deferred, Function, Tensor, Unknown, Value, contains_unknown
+from gradlint.evaluation.targets import target
+from gradlint.evaluation.values import MISSING, Deferred, Function, Tensor, Unknown, Value
 
 if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
 
-Handler = Callable[["Interpreter", Any, Scope], Value]
-
-
-class _Table(dict[type[cst.CSTNode], Handler]):
-    """The handlers by kind of syntax; a kind without one is Unknown."""
-
-    def __missing__(self, kind: type[cst.CSTNode]) -> Handler:
-        return _not_modelled
-
-
-def _not_modelled(interpreter: Interpreter, syntax: Any, scope: Scope) -> Value:
-    return interpreter.unknown(f"{type(syntax).__name__} is not modelled")
-
-
-EXPRESSIONS = _Table()
-
-
-def _handles(*kinds: type[cst.CSTNode]) -> Callable[[Handler], Handler]:
-    def register(handler: Handler) -> Handler:
-        for kind in kinds:
-            EXPRESSIONS[kind] = handler
-        return handler
-
-    return register
+_handles = EXPRESSIONS.handles
 
 
 @functools.lru_cache(maxsize=8192)
@@ -51,57 +29,83 @@ def _literal(text: str) -> Any:
 
 
 @_handles(cst.Name)
-def _name(interpreter: Interpreter, syntax: cst.Name, scope: Scope) -> Value:
+def _name(syntax: cst.Name) -> Run:
     name = syntax.value
-    value = scope.variables.get(name, MISSING)
-    if value is MISSING:
-        value = scope.find(name)
+
+    def run(interpreter: Interpreter, scope: Scope) -> Value:
+        value = scope.variables.get(name, MISSING)
         if value is MISSING:
-            return interpreter.modules.builtin(interpreter, name, scope)
-    if type(value) is Deferred:
-        value = interpreter.modules.force(interpreter, value)
-        owner = scope.owner_of(syntax.value)
-        if owner is not None:
-            owner.variables[syntax.value] = value
-    return value
+            value = scope.find_around(name)
+            if value is MISSING:
+                return interpreter.modules.builtin(interpreter, name, scope)
+        if type(value) is Deferred:
+            value = interpreter.modules.force(interpreter, value)
+            owner = scope.owner_of(name)
+            if owner is not None:
+                owner.variables[name] = value
+        return value
+
+    return run
 
 
 @_handles(cst.Integer, cst.Float, cst.Imaginary, cst.SimpleString)
-def _constant(interpreter: Interpreter, syntax: Any, scope: Scope) -> Value:
+def _constant(syntax: Any) -> Run:
     text = syntax.value
-    if len(text) > interpreter.budget.limits.characters:
-        return interpreter.unknown("a literal that is too large")
+    if len(text) < _SHORT:
+        return _parsed(text)
+
+    def run(interpreter: Interpreter, scope: Scope) -> Value:
+        if len(text) > interpreter.budget.limits.characters:
+            return interpreter.unknown("a literal that is too large")
+        return _parsed(text)(interpreter, scope)
+
+    return run
+
+
+_SHORT = 1000
+"""Literals of fewer characters are within the limits, whatever these are."""
+
+
+def _parsed(text: str) -> Run:
     try:
-        return _literal(text)
+        value = _literal(text)
     except (ValueError, SyntaxError, MemoryError):
-        return interpreter.unknown("a literal that Python does not accept")
+        return lambda interpreter, scope: interpreter.unknown("a literal that Python does not accept")
+    return lambda interpreter, scope: value
 
 
 @_handles(cst.ConcatenatedString)
-def _concatenated(interpreter: Interpreter, syntax: cst.ConcatenatedString, scope: Scope) -> Value:
-    left, right = interpreter.evaluate(syntax.left, scope), interpreter.evaluate(syntax.right, scope)
-    return operators.binary(interpreter, "+", left, right)
+def _concatenated(syntax: cst.ConcatenatedString) -> Run:
+    left, right = expression(syntax.left), expression(syntax.right)
+    return lambda interpreter, scope: operators.binary(
+        interpreter, "+", left(interpreter, scope), right(interpreter, scope)
+    )
 
 
 @_handles(cst.FormattedString)
-def _formatted(interpreter: Interpreter, syntax: cst.FormattedString, scope: Scope) -> Value:
-    parts: list[str] = []
-    part: Any
-    for part in syntax.parts:
-        if isinstance(part, cst.FormattedStringText):
-            parts.append(part.value.replace("{{", "{").replace("}}", "}"))
-            continue
-        value = interpreter.evaluate(part.expression, scope)
-        text = calls.text_of(interpreter, value, _format_spec(interpreter, part, scope))
-        if isinstance(text, Unknown):
-            return text
-        parts.append(text)
-    joined = "".join(parts)
-    if "\\" in joined and "r" not in syntax.start.lower():
-        joined = joined.replace("\\n", "\n").replace("\\t", "\t")
-    if len(joined) > interpreter.budget.limits.characters:
-        return interpreter.unknown("a string that is too long")
-    return joined
+def _formatted(syntax: cst.FormattedString) -> Run:
+    raw = "r" in syntax.start.lower()
+
+    def run(interpreter: Interpreter, scope: Scope) -> Value:
+        parts: list[str] = []
+        part: Any
+        for part in syntax.parts:
+            if isinstance(part, cst.FormattedStringText):
+                parts.append(part.value.replace("{{", "{").replace("}}", "}"))
+                continue
+            value = expression(part.expression)(interpreter, scope)
+            text = calls.text_of(interpreter, value, _format_spec(interpreter, part, scope))
+            if isinstance(text, Unknown):
+                return text
+            parts.append(text)
+        joined = "".join(parts)
+        if "\\" in joined and not raw:
+            joined = joined.replace("\\n", "\n").replace("\\t", "\t")
+        if len(joined) > interpreter.budget.limits.characters:
+            return interpreter.unknown("a string that is too long")
+        return joined
+
+    return run
 
 
 def _format_spec(interpreter: Interpreter, part: Any, scope: Scope) -> str | None:
@@ -116,92 +120,125 @@ def _format_spec(interpreter: Interpreter, part: Any, scope: Scope) -> str | Non
     return "".join(spec)
 
 
+def _elements(syntax: Any) -> Any:
+    """A closure that makes the list of some elements."""
+    elements = tuple((expression(e.value), isinstance(e, cst.StarredElement)) for e in syntax.elements)
+    if not any(starred for _, starred in elements):
+        items = tuple(item for item, _ in elements)
+        return lambda interpreter, scope: [item(interpreter, scope) for item in items]
+
+    def run(interpreter: Interpreter, scope: Scope) -> list[Value]:
+        values: list[Value] = []
+        for item, starred in elements:
+            value = item(interpreter, scope)
+            if starred:
+                if is_uncertain(value):
+                    interpreter.uncertain_length()
+                values.extend(interpreter.iterate(value))
+            else:
+                values.append(value)
+        return values
+
+    return run
+
+
+EXPRESSIONS[cst.List] = _elements
+
+
 @_handles(cst.Tuple)
-def _tuple(interpreter: Interpreter, syntax: cst.Tuple, scope: Scope) -> Value:
-    return tuple(_elements(interpreter, syntax.elements, scope))
-
-
-@_handles(cst.List)
-def _list(interpreter: Interpreter, syntax: cst.List, scope: Scope) -> Value:
-    return _elements(interpreter, syntax.elements, scope)
+def _tuple(syntax: cst.Tuple) -> Run:
+    elements = _elements(syntax)
+    return lambda interpreter, scope: tuple(elements(interpreter, scope))
 
 
 @_handles(cst.Set)
-def _set(interpreter: Interpreter, syntax: cst.Set, scope: Scope) -> Value:
-    try:
-        return set(_elements(interpreter, syntax.elements, scope))
-    except TypeError as error:
-        raise Raised("TypeError", str(error)) from None
+def _set(syntax: cst.Set) -> Run:
+    elements = _elements(syntax)
 
+    def run(interpreter: Interpreter, scope: Scope) -> Value:
+        try:
+            return set(elements(interpreter, scope))
+        except TypeError as error:
+            raise Raised("TypeError", str(error)) from None
 
-def _elements(interpreter: Interpreter, elements: Any, scope: Scope) -> list[Value]:
-    values: list[Value] = []
-    for element in elements:
-        value = interpreter.evaluate(element.value, scope)
-        if isinstance(element, cst.StarredElement):
-            if is_uncertain(value):
-                interpreter.uncertain_length()
-            values.extend(interpreter.iterate(value))
-        else:
-            values.append(value)
-    return values
+    return run
 
 
 @_handles(cst.Dict)
-def _dict(interpreter: Interpreter, syntax: cst.Dict, scope: Scope) -> Value:
-    result: dict[Value, Value] = {}
-    element: Any
-    for element in syntax.elements:
-        value = interpreter.evaluate(element.value, scope)
-        if isinstance(element, cst.StarredDictElement):
-            value = operators.plain(value)
-            if isinstance(value, dict):
-                result.update(value)
-            continue
-        key = interpreter.evaluate(element.key, scope)
-        try:
-            result[key] = value
-        except TypeError as error:
-            raise Raised("TypeError", str(error)) from None
-    return result
+def _dict(syntax: cst.Dict) -> Run:
+    elements = tuple(
+        (expression(e.key) if isinstance(e, cst.DictElement) else None, expression(e.value)) for e in syntax.elements
+    )
+
+    def run(interpreter: Interpreter, scope: Scope) -> Value:
+        result: dict[Value, Value] = {}
+        for key_of, item in elements:
+            if key_of is None:
+                value = operators.plain(item(interpreter, scope))
+                if isinstance(value, dict):
+                    result.update(value)
+                continue
+            key = key_of(interpreter, scope)
+            value = item(interpreter, scope)
+            try:
+                result[key] = value
+            except TypeError as error:
+                raise Raised("TypeError", str(error)) from None
+        return result
+
+    return run
 
 
 @_handles(cst.Attribute)
-def _attribute(interpreter: Interpreter, syntax: cst.Attribute, scope: Scope) -> Value:
-    value = interpreter.evaluate(syntax.value, scope)
-    if type(value) is Tensor:
-        interpreter.frame.syntax = syntax
-    return attributes.get_or_unknown(interpreter, value, syntax.attr.value)
+def _attribute(syntax: cst.Attribute) -> Run:
+    receiver, name = expression(syntax.value), syntax.attr.value
+    find, absent = attributes.find, attributes.absent
+
+    def run(interpreter: Interpreter, scope: Scope) -> Value:
+        value = receiver(interpreter, scope)
+        if type(value) is Tensor:
+            interpreter.frames[-1].syntax = syntax
+        found = find(interpreter, value, name)
+        return absent(interpreter, value, name) if found is MISSING else found
+
+    return run
 
 
 @_handles(cst.Subscript)
-def _subscript(interpreter: Interpreter, syntax: cst.Subscript, scope: Scope) -> Value:
-    value = interpreter.evaluate(syntax.value, scope)
-    key = subscripts.key(interpreter, syntax.slice, scope)
-    if type(value) is Tensor:
-        interpreter.frame.syntax = syntax
-    return subscripts.get(interpreter, value, key)
+def _subscript(syntax: cst.Subscript) -> Run:
+    receiver, index = expression(syntax.value), subscripts.index(syntax.slice)
 
+    def run(interpreter: Interpreter, scope: Scope) -> Value:
+        value = receiver(interpreter, scope)
+        key = index(interpreter, scope)
+        if type(value) is Tensor:
+            interpreter.frames[-1].syntax = syntax
+        return subscripts.get(interpreter, value, key)
 
-@_handles(cst.Call)
-def _call(interpreter: Interpreter, syntax: cst.Call, scope: Scope) -> Value:
-    return calls.evaluate_call(interpreter, syntax, scope)
+    return run
 
 
 @_handles(cst.BinaryOperation)
-def _binary(interpreter: Interpreter, syntax: cst.BinaryOperation, scope: Scope) -> Value:
+def _binary(syntax: cst.BinaryOperation) -> Run:
     # A long chain `a + b + c + ...` nests to the left; it is walked without recursion.
-    chain: list[cst.BinaryOperation] = []
+    chain: list[tuple[cst.BinaryOperation, str, Run]] = []
     node: Any = syntax
     while isinstance(node, cst.BinaryOperation):
-        chain.append(node)
+        chain.append((node, BINARY_SYMBOLS[type(node.operator)], expression(node.right)))
         node = node.left
-    value = interpreter.evaluate(node, scope)
-    for operation in reversed(chain):
-        right = interpreter.evaluate(operation.right, scope)
-        interpreter.frame.syntax = operation
-        value = operators.binary(interpreter, BINARY_SYMBOLS[type(operation.operator)], value, right)
-    return value
+    first = expression(node)
+    chain.reverse()
+    binary = operators.binary
+
+    def run(interpreter: Interpreter, scope: Scope) -> Value:
+        value = first(interpreter, scope)
+        for operation, symbol, operand in chain:
+            right = operand(interpreter, scope)
+            interpreter.frames[-1].syntax = operation
+            value = binary(interpreter, symbol, value, right)
+        return value
+
+    return run
 
 
 BINARY_SYMBOLS: dict[type[cst.CSTNode], str] = {
@@ -237,158 +274,104 @@ _COMPARISON_SYMBOLS: dict[type[cst.CSTNode], str] = {
 
 
 @_handles(cst.UnaryOperation)
-def _unary(interpreter: Interpreter, syntax: cst.UnaryOperation, scope: Scope) -> Value:
-    operand = interpreter.evaluate(syntax.expression, scope)
-    interpreter.frame.syntax = syntax
-    return operators.unary(interpreter, _UNARY_SYMBOLS[type(syntax.operator)], operand)
+def _unary(syntax: cst.UnaryOperation) -> Run:
+    operand, symbol = expression(syntax.expression), _UNARY_SYMBOLS[type(syntax.operator)]
+
+    def run(interpreter: Interpreter, scope: Scope) -> Value:
+        value = operand(interpreter, scope)
+        interpreter.frames[-1].syntax = syntax
+        return operators.unary(interpreter, symbol, value)
+
+    return run
 
 
 @_handles(cst.BooleanOperation)
-def _boolean(interpreter: Interpreter, syntax: cst.BooleanOperation, scope: Scope) -> Value:
-    left = interpreter.evaluate(syntax.left, scope)
-    truth = interpreter.truth(left)
+def _boolean(syntax: cst.BooleanOperation) -> Run:
+    first, second = expression(syntax.left), expression(syntax.right)
     decisive = isinstance(syntax.operator, cst.Or)
-    if truth is decisive:
-        return left
-    right = interpreter.evaluate(syntax.right, scope)
-    if truth is not None:
-        return right
-    return right if interpreter.truth(right) is decisive and isinstance(right, bool) else left
+
+    def run(interpreter: Interpreter, scope: Scope) -> Value:
+        left = first(interpreter, scope)
+        truth = interpreter.truth(left)
+        if truth is decisive:
+            return left
+        right = second(interpreter, scope)
+        if truth is not None:
+            return right
+        return right if interpreter.truth(right) is decisive and isinstance(right, bool) else left
+
+    return run
 
 
 @_handles(cst.Comparison)
-def _comparison(interpreter: Interpreter, syntax: cst.Comparison, scope: Scope) -> Value:
-    left = interpreter.evaluate(syntax.left, scope)
-    result: Value = True
-    for target in syntax.comparisons:
-        right = interpreter.evaluate(target.comparator, scope)
-        interpreter.frame.syntax = syntax
-        result = operators.compare(interpreter, _COMPARISON_SYMBOLS[type(target.operator)], left, right)
-        if len(syntax.comparisons) > 1 and interpreter.truth(result) is not True:
-            return result
-        left = right
-    return result
+def _comparison(syntax: cst.Comparison) -> Run:
+    first = expression(syntax.left)
+    targets = tuple((_COMPARISON_SYMBOLS[type(t.operator)], expression(t.comparator)) for t in syntax.comparisons)
+    chained = len(targets) > 1
+    compare = operators.compare
+
+    def run(interpreter: Interpreter, scope: Scope) -> Value:
+        left = first(interpreter, scope)
+        result: Value = True
+        for symbol, comparator in targets:
+            right = comparator(interpreter, scope)
+            interpreter.frames[-1].syntax = syntax
+            result = compare(interpreter, symbol, left, right)
+            if chained and interpreter.truth(result) is not True:
+                return result
+            left = right
+        return result
+
+    return run
 
 
 @_handles(cst.IfExp)
-def _conditional(interpreter: Interpreter, syntax: cst.IfExp, scope: Scope) -> Value:
-    truth = interpreter.truth(interpreter.evaluate(syntax.test, scope))
-    if truth is not None:
-        return interpreter.evaluate(syntax.body if truth else syntax.orelse, scope)
-    from gradlint.evaluation.branches import Return, fork
+def _conditional(syntax: cst.IfExp) -> Run:
+    test, body, orelse = expression(syntax.test), late(syntax.body), late(syntax.orelse)
 
-    signal = fork(
-        interpreter,
-        [
-            lambda: Return(interpreter.evaluate(syntax.body, scope)),
-            lambda: Return(interpreter.evaluate(syntax.orelse, scope)),
-        ],
-        scope,
-    )
-    return signal.value
+    def run(interpreter: Interpreter, scope: Scope) -> Value:
+        truth = interpreter.truth(test(interpreter, scope))
+        if truth is not None:
+            return body(interpreter, scope) if truth else orelse(interpreter, scope)
+        signal = fork(
+            interpreter,
+            [lambda: Return(body(interpreter, scope)), lambda: Return(orelse(interpreter, scope))],
+            scope,
+        )
+        return signal.value
+
+    return run
 
 
 @_handles(cst.Lambda)
-def _lambda(interpreter: Interpreter, syntax: cst.Lambda, scope: Scope) -> Value:
-    return Function("<lambda>", syntax, scope, calls.defaults(interpreter, syntax.params, scope))
+def _lambda(syntax: cst.Lambda) -> Run:
+    return lambda interpreter, scope: Function(
+        "<lambda>", syntax, scope, calls.defaults(interpreter, syntax.params, scope)
+    )
 
 
 @_handles(cst.NamedExpr)
-def _walrus(interpreter: Interpreter, syntax: cst.NamedExpr, scope: Scope) -> Value:
-    value = interpreter.evaluate(syntax.value, scope)
-    bind(interpreter, syntax.target, value, scope)
-    return value
+def _walrus(syntax: cst.NamedExpr) -> Run:
+    item, bind = expression(syntax.value), target(syntax.target)
+
+    def run(interpreter: Interpreter, scope: Scope) -> Value:
+        value = item(interpreter, scope)
+        bind(interpreter, value, scope)
+        return value
+
+    return run
 
 
 @_handles(cst.Await)
-def _await(interpreter: Interpreter, syntax: cst.Await, scope: Scope) -> Value:
-    return interpreter.evaluate(syntax.expression, scope)
-
-
-@_handles(cst.Yield)
-def _yield(interpreter: Interpreter, syntax: cst.Yield, scope: Scope) -> Value:
-    frame = scope.function
-    if isinstance(syntax.value, cst.From):
-        values = interpreter.iterate(interpreter.evaluate(syntax.value.item, scope))
-    else:
-        values = [interpreter.evaluate(syntax.value, scope) if syntax.value is not None else None]
-    if frame is not None:
-        # A function turns out to be a generator at its first `yield`; it is run to its end, not lazily.
-        frame.yields = (frame.yields or []) + values
-        if len(frame.yields) > interpreter.budget.limits.iterations:
-            interpreter.cut_short("a generator that yields very many items")
-            raise calls.GeneratorFull
-    return None
-
-
-@_handles(cst.ListComp)
-def _list_comprehension(interpreter: Interpreter, syntax: cst.ListComp, scope: Scope) -> Value:
-    return _comprehension(interpreter, syntax.for_in, scope, syntax.elt)
-
-
-@_handles(cst.SetComp)
-def _set_comprehension(interpreter: Interpreter, syntax: cst.SetComp, scope: Scope) -> Value:
-    try:
-        return set(_comprehension(interpreter, syntax.for_in, scope, syntax.elt))
-    except TypeError as error:
-        raise Raised("TypeError", str(error)) from None
-
-
-@_handles(cst.GeneratorExp)
-def _generator(interpreter: Interpreter, syntax: cst.GeneratorExp, scope: Scope) -> Value:
-    return iter(_comprehension(interpreter, syntax.for_in, scope, syntax.elt))
-
-
-@_handles(cst.DictComp)
-def _dict_comprehension(interpreter: Interpreter, syntax: cst.DictComp, scope: Scope) -> Value:
-    pairs = _comprehension(interpreter, syntax.for_in, scope, (syntax.key, syntax.value))
-    try:
-        return dict(pairs)
-    except TypeError as error:
-        raise Raised("TypeError", str(error)) from None
-
-
-def _comprehension(interpreter: Interpreter, loop: cst.CompFor, scope: Scope, element: Any) -> list[Value]:
-    inner = Scope(scope.source, scope)
-    results: list[Value] = []
-    _comprehension_loop(interpreter, loop, inner, element, results)
-    return results
-
-
-def _comprehension_loop(
-    interpreter: Interpreter, loop: cst.CompFor, scope: Scope, element: Any, results: list[Value]
-) -> None:
-    iterable = interpreter.evaluate(loop.iter, scope)
-    uncertain = is_uncertain(iterable)
-    interpreter.uncertain += uncertain
-    try:
-        for item in interpreter.iterate(iterable):
-            interpreter.budget.step()
-            bind(interpreter, loop.target, item, scope)
-            if any(interpreter.truth(interpreter.evaluate(test.test, scope)) is False for test in loop.ifs):
-                continue
-            if loop.inner_for_in is not None:
-                _comprehension_loop(interpreter, loop.inner_for_in, scope, element, results)
-            elif isinstance(element, tuple):
-                key = interpreter.evaluate(element[0], scope)
-                results.append((key, interpreter.evaluate(element[1], scope)))
-            else:
-                results.append(interpreter.evaluate(element, scope))
-            if len(results) > interpreter.budget.limits.iterations:
-                interpreter.cut_short("a comprehension over very many items")
-                break
-    finally:
-        interpreter.uncertain -= uncertain
+def _await(syntax: cst.Await) -> Run:
+    return expression(syntax.expression)
 
 
 @_handles(cst.Ellipsis)
-def _ellipsis(interpreter: Interpreter, syntax: cst.Ellipsis, scope: Scope) -> Value:
-    return Ellipsis
+def _ellipsis(syntax: cst.Ellipsis) -> Run:
+    return lambda interpreter, scope: Ellipsis
 
 
 @_handles(cst.Arg)
-def _argument(interpreter: Interpreter, syntax: cst.Arg, scope: Scope) -> Value:
-    return interpreter.evaluate(syntax.value, scope)
-
-
-__all__ = ["BINARY_SYMBOLS", "EXPRESSIONS", "contains_unknown"]
+def _argument(syntax: cst.Arg) -> Run:
+    return expression(syntax.value)

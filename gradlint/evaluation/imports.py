@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from gradlint.evaluation import definitions
 from gradlint.evaluation.builtins import BUILTINS
 from gradlint.evaluation.errors import OWN_ERRORS, Raised
 from gradlint.evaluation.records import Record
@@ -58,7 +59,10 @@ class ModuleCache:
         return MISSING
 
     def force(self, interpreter: Interpreter, value: Deferred) -> Value:
-        """The value of a deferred import."""
+        """The value of a deferred import or definition."""
+        if value.definition is not None:
+            return definitions.define(interpreter, value, self._record_of(value.path))
+        assert value.path is not None
         module = self.module(interpreter, value.path, value.dotted)
         if module is None:
             return interpreter.unknown(f"module {value.dotted} cannot be read")
@@ -92,7 +96,17 @@ class ModuleCache:
         """The variables of the module whose code runs."""
         frame = interpreter.frame
         scope = frame.function.scope.module if frame.function is not None else None
-        return {} if scope is None else scope.variables
+        return {} if scope is None else self.variables_of(interpreter, scope)
+
+    def variables_of(self, interpreter: Interpreter, scope: Scope) -> dict[str, Value]:
+        """The variables of a module, all that it defines being defined."""
+        for value in list(scope.variables.values()):
+            if type(value) is Deferred and value.definition is not None and value.definition[1] is scope:
+                self.force(interpreter, value)
+        return scope.variables
+
+    def _record_of(self, path: Path | None) -> Record:
+        return self.records.get(path, Record()) if path is not None else Record()
 
     # Modules.
 
@@ -100,6 +114,8 @@ class ModuleCache:
         """The module in the file `path`, evaluated (or, in an import cycle, as far as it has got)."""
         known = self._values.get(path)
         if known is not None:
+            if main:
+                self.variables_of(interpreter, known.scope)
             return known
         source = self.loader.load(path)
         if source is None:
@@ -110,11 +126,14 @@ class ModuleCache:
             return None
         if not main:
             self.followed |= {path}
-        return self.run(interpreter, source, dotted, path)
+        return self.run(interpreter, source, dotted, path, whole=main)
 
-    def run(self, interpreter: Interpreter, source: SourceFile, dotted: str, path: Path | None) -> ModuleValue:
-        """Evaluate the top level of `source`."""
-        from gradlint.evaluation.interpreter import Frame
+    def run(
+        self, interpreter: Interpreter, source: SourceFile, dotted: str, path: Path | None, *, whole: bool = True
+    ) -> ModuleValue:
+        """Evaluate the top level of `source`; unless the `whole` of it, definitions wait until they are needed."""
+        from gradlint.evaluation.frames import Frame
+        from gradlint.evaluation.statements import statement as run_statement
 
         scope = Scope(source)
         scope.variables.update({"__name__": dotted, "__file__": source.name, "__doc__": None})
@@ -130,9 +149,12 @@ class ModuleCache:
         interpreter.frames.append(frame)
         try:
             for statement in source.module.body:
+                if not whole and definitions.may_wait(statement, scope):
+                    definitions.wait(statement, scope, path, dotted)
+                    continue
                 frame.syntax = statement
                 try:
-                    interpreter.block(_Single(statement), scope)
+                    run_statement(interpreter, statement, scope)
                 except OWN_ERRORS as error:
                     interpreter.failed(error)
                     del interpreter.frames[interpreter.frames.index(frame) + 1 :]
@@ -216,15 +238,6 @@ class ModuleCache:
                 scope.assign(name, module.scope.variables[name])
         for library in self._stars.get(id(module.scope), ()):
             self._stars.setdefault(id(scope.module), []).append(library)
-
-
-class _Single:
-    """A body of one statement."""
-
-    __slots__ = ("body",)
-
-    def __init__(self, statement: Any) -> None:
-        self.body = (statement,)
 
 
 # Frameworks that gradlint describes by tables, which come before the framework's own source.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from gradlint.evaluation import attributes, calls, iteration
+from gradlint.evaluation import attributes, call_expressions, calls, comprehensions, expressions, iteration  # noqa: F401
 from gradlint.evaluation.branches import Trail
+from gradlint.evaluation.compiling import expression, kept
 from gradlint.evaluation.context import GRADIENTS_OFF
 from gradlint.evaluation.errors import BudgetExceeded, Raised
-from gradlint.evaluation.expressions import EXPRESSIONS
+from gradlint.evaluation.frames import Frame
 from gradlint.evaluation.initializers import watched_apply
 from gradlint.evaluation.limits import Budget, Limits
 from gradlint.evaluation.records import Record
@@ -25,7 +26,6 @@ from gradlint.network import (
     Optimizer,
     Origin,
     Parameter,
-    PositionSource,
     Shape,
 )
 
@@ -33,34 +33,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gradlint.evaluation.imports import ModuleCache
-    from gradlint.evaluation.values import Function
-
-
-class Frame:
-    """One call in progress: whose code runs, from where it was called, and what it may yet return."""
-
-    __slots__ = (
-        "arguments",
-        "caller",
-        "function",
-        "possible_break",
-        "possible_returns",
-        "scope",
-        "source",
-        "syntax",
-        "yields",
-    )
-
-    def __init__(self, source: PositionSource, function: Function | None, caller: Origin | None) -> None:
-        self.source = source
-        self.function = function
-        self.caller = caller
-        self.syntax: Any = None
-        self.arguments: dict[str, Value] = {}
-        self.scope: Scope | None = None
-        self.possible_returns: list[Value] = []
-        self.possible_break = False
-        self.yields: list[Value] | None = None
 
 
 class Interpreter:
@@ -109,7 +81,7 @@ class Interpreter:
 
     def evaluate(self, syntax: Any, scope: Scope) -> Value:
         """The value of an expression."""
-        return EXPRESSIONS[type(syntax)](self, syntax, scope)
+        return kept(scope, syntax, expression)(self, scope)
 
     def block(self, body: Any, scope: Scope) -> Any:
         """Run the statements of a body; the result is None or the signal that ended it."""

@@ -10,10 +10,11 @@ import libcst as cst
 
 from gradlint.evaluation.branches import BREAK, CONTINUE
 from gradlint.evaluation.carrying import Carrying
+from gradlint.evaluation.compiling import Bind, Run, expression
 from gradlint.evaluation.initializers import walks_layers, watched_loop
 from gradlint.evaluation.iteration import is_uncertain
 from gradlint.evaluation.scopes import Scope
-from gradlint.evaluation.targets import bind
+from gradlint.evaluation.targets import target
 from gradlint.evaluation.values import Instance, Unknown, walk
 from gradlint.frameworks.modules import all_parameters
 from gradlint.network import Event, EventKind, Origin
@@ -99,17 +100,25 @@ def _optimizes(syntax: cst.For) -> bool:
     return False
 
 
-def run_for(interpreter: Interpreter, syntax: cst.For, scope: Scope) -> Any:
-    """Run a `for` statement."""
-    iterable = interpreter.evaluate(syntax.iter, scope)
-    items = _items(interpreter, iterable, syntax)
-    if walks_layers(syntax):
-        return watched_loop(interpreter, syntax, items.values, lambda: _run_over(interpreter, syntax, scope, items))
-    return _run_over(interpreter, syntax, scope, items)
+def for_loop(syntax: cst.For) -> Run:
+    """The closure of a `for` statement."""
+    iterable, bind = expression(syntax.iter), target(syntax.target)
+    watched = walks_layers(syntax)
+
+    def run(interpreter: Interpreter, scope: Scope) -> Any:
+        items = _items(interpreter, iterable(interpreter, scope), syntax)
+        if not watched:
+            return _run_over(interpreter, syntax, scope, items, bind)
+        return watched_loop(
+            interpreter, syntax, items.values, lambda: _run_over(interpreter, syntax, scope, items, bind)
+        )
+
+    return run
 
 
-def _run_over(interpreter: Interpreter, syntax: cst.For, scope: Scope, items: _Items) -> Any:
+def _run_over(interpreter: Interpreter, syntax: cst.For, scope: Scope, items: _Items, bind: Bind) -> Any:
     marked = _Marked(interpreter, syntax, scope)
+    body = syntax.body
     interpreter.uncertain += items.uncertain
     completed = True
     try:
@@ -118,8 +127,8 @@ def _run_over(interpreter: Interpreter, syntax: cst.For, scope: Scope, items: _I
             if count >= interpreter.budget.limits.iterations:
                 interpreter.cut_short(f"a loop of more than {count} iterations")
                 break
-            bind(interpreter, syntax.target, item, scope)
-            signal = interpreter.block(syntax.body, scope)
+            bind(interpreter, item, scope)
+            signal = interpreter.block(body, scope)
             if signal is BREAK:
                 completed = False
                 break

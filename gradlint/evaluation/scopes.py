@@ -5,27 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from gradlint.evaluation.values import MISSING
-from gradlint.network import PositionSource
+from gradlint.sources import SourceFile
 
 
 class Scope:
     """Variables of one block, and the block around it.
 
     `module` is the scope of the file. `function` is the call in progress whose body this is, if any.
+    `closures` are those that are kept with the source, by identity of their syntax.
     `outer_names` are the names declared `global` or `nonlocal`, with the scope that they live in.
     """
 
-    __slots__ = ("function", "is_class", "module", "outer_names", "parent", "source", "variables")
+    __slots__ = ("closures", "function", "is_class", "module", "outer_names", "parent", "source", "variables")
 
     def __init__(
         self,
-        source: PositionSource,
+        source: SourceFile,
         parent: Scope | None = None,
         function: Any = None,
         is_class: bool = False,
     ) -> None:
         self.variables: dict[str, Any] = {}
         self.parent = parent
+        self.closures: dict[int, tuple[Any, Any]] = source.closures if parent is None else parent.closures
         self.source = source
         self.module: Scope = parent.module if parent is not None else self
         self.function: Any = function if function is not None else (parent.function if parent is not None else None)
@@ -39,6 +41,17 @@ class Scope:
             value = scope.variables.get(name, MISSING)
             if value is not MISSING and (scope is self or not scope.is_class):
                 return value
+            scope = scope.parent
+        return MISSING
+
+    def find_around(self, name: str) -> Any:
+        """The value of `name` around here, or `MISSING`."""
+        scope = self.parent
+        while scope is not None:
+            if not scope.is_class:
+                value = scope.variables.get(name, MISSING)
+                if value is not MISSING:
+                    return value
             scope = scope.parent
         return MISSING
 

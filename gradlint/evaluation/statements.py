@@ -1,95 +1,127 @@
-"""Statements: one function per kind of syntax node, in a table."""
+"""Statements: one compiler for each kind of syntax node."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
 from gradlint.evaluation import attributes, calls, classes, exceptions, loops, operators, subscripts
 from gradlint.evaluation.branches import BREAK, CONTINUE, Return, fork
+from gradlint.evaluation.compiling import Run, Table, expression, kept
 from gradlint.evaluation.errors import Raised
 from gradlint.evaluation.expressions import BINARY_SYMBOLS
 from gradlint.evaluation.scopes import Scope
-from gradlint.evaluation.targets import bind
+from gradlint.evaluation.targets import target
 from gradlint.evaluation.values import MISSING, Function, Instance, Tensor, Unknown, Value
 
 if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
 
-Handler = Callable[["Interpreter", Any, Scope], Any]
-STATEMENTS: dict[type[cst.CSTNode], Handler] = {}
+
+def _without_effect(syntax: Any) -> Run:
+    return lambda interpreter, scope: None
 
 
-def _handles(*kinds: type[cst.CSTNode]) -> Callable[[Handler], Handler]:
-    def register(handler: Handler) -> Handler:
-        for kind in kinds:
-            STATEMENTS[kind] = handler
-        return handler
-
-    return register
+STATEMENTS = Table(_without_effect)
+_handles = STATEMENTS.handles
 
 
 def block(interpreter: Interpreter, body: Any, scope: Scope) -> Any:
     """Run the statements of a body until one of them ends it; the result is the signal that did, or None."""
-    table, step = STATEMENTS, interpreter.budget.step
-    for statement in body.body:
+    entry = scope.closures.get(id(body))
+    statements = entry[1] if entry is not None and entry[0] is body else kept(scope, body, _statements)
+    step = interpreter.budget.step
+    for run in statements:
         step()
-        handler = table.get(type(statement))
-        if handler is not None:
-            signal = handler(interpreter, statement, scope)
-            if signal is not None:
-                return signal
+        signal = run(interpreter, scope)
+        if signal is not None:
+            return signal
     return None
 
 
-@_handles(cst.SimpleStatementLine)
-def _line(interpreter: Interpreter, syntax: cst.SimpleStatementLine, scope: Scope) -> Any:
-    for statement in syntax.body:
-        handler = STATEMENTS.get(type(statement))
-        if handler is not None:
-            signal = handler(interpreter, statement, scope)
+def _statements(body: Any) -> list[Run]:
+    return [STATEMENTS.compiled(statement) for statement in body.body]
+
+
+def statement(interpreter: Interpreter, syntax: Any, scope: Scope) -> Any:
+    """Run one statement."""
+    interpreter.budget.step()
+    return kept(scope, syntax, STATEMENTS.compiled)(interpreter, scope)
+
+
+@_handles(cst.SimpleStatementLine, cst.SimpleStatementSuite)
+def _line(syntax: Any) -> Run:
+    statements = [STATEMENTS.compiled(small) for small in syntax.body]
+    if len(statements) == 1:
+        return statements[0]
+
+    def run(interpreter: Interpreter, scope: Scope) -> Any:
+        for small in statements:
+            signal = small(interpreter, scope)
             if signal is not None:
                 return signal
-    return None
+        return None
 
-
-# The statements of a body written on the line of its header: `if x: a; b`.
-STATEMENTS[cst.SimpleStatementSuite] = _line
+    return run
 
 
 @_handles(cst.Expr)
-def _expression(interpreter: Interpreter, syntax: cst.Expr, scope: Scope) -> Any:
-    value = syntax.value
-    if type(value) is not cst.SimpleString:
-        interpreter.evaluate(value, scope)
+def _expression(syntax: cst.Expr) -> Run:
+    if type(syntax.value) is cst.SimpleString:
+        return _without_effect(syntax)
+    value = expression(syntax.value)
+
+    def run(interpreter: Interpreter, scope: Scope) -> Any:
+        value(interpreter, scope)
+
+    return run
 
 
 @_handles(cst.Assign)
-def _assign(interpreter: Interpreter, syntax: cst.Assign, scope: Scope) -> Any:
-    value = interpreter.evaluate(syntax.value, scope)
-    for target in syntax.targets:
-        bind(interpreter, target.target, value, scope)
+def _assign(syntax: cst.Assign) -> Run:
+    value = expression(syntax.value)
+    targets = tuple(target(item.target) for item in syntax.targets)
+    only = targets[0]
+
+    def run(interpreter: Interpreter, scope: Scope) -> Any:
+        only(interpreter, value(interpreter, scope), scope)
+
+    def several(interpreter: Interpreter, scope: Scope) -> Any:
+        result = value(interpreter, scope)
+        for assign in targets:
+            assign(interpreter, result, scope)
+
+    return run if len(targets) == 1 else several
 
 
 @_handles(cst.AnnAssign)
-def _annotated(interpreter: Interpreter, syntax: cst.AnnAssign, scope: Scope) -> Any:
-    if scope.is_class and isinstance(syntax.target, cst.Name):
-        annotation = interpreter.evaluate(syntax.annotation.annotation, scope)
-        scope.variables.setdefault("__annotations__", {})[syntax.target.value] = annotation
-    if syntax.value is not None:
-        bind(interpreter, syntax.target, interpreter.evaluate(syntax.value, scope), scope)
+def _annotated(syntax: cst.AnnAssign) -> Run:
+    value = None if syntax.value is None else expression(syntax.value)
+    assign = target(syntax.target)
+
+    def run(interpreter: Interpreter, scope: Scope) -> Any:
+        if scope.is_class and isinstance(syntax.target, cst.Name):
+            annotation = interpreter.evaluate(syntax.annotation.annotation, scope)
+            scope.variables.setdefault("__annotations__", {})[syntax.target.value] = annotation
+        if value is not None:
+            assign(interpreter, value(interpreter, scope), scope)
+
+    return run
 
 
 @_handles(cst.AugAssign)
-def _augmented(interpreter: Interpreter, syntax: cst.AugAssign, scope: Scope) -> Any:
+def _augmented(syntax: cst.AugAssign) -> Run:
     symbol = BINARY_SYMBOLS[_PLAIN_OPERATOR[type(syntax.operator)]]
-    target = syntax.target
-    current = interpreter.evaluate(target, scope)
-    operand = interpreter.evaluate(syntax.value, scope)
-    interpreter.frame.syntax = syntax
-    bind(interpreter, target, _in_place(interpreter, symbol, current, operand), scope)
+    current, operand, assign = expression(syntax.target), expression(syntax.value), target(syntax.target)
+
+    def run(interpreter: Interpreter, scope: Scope) -> Any:
+        left = current(interpreter, scope)
+        right = operand(interpreter, scope)
+        interpreter.frames[-1].syntax = syntax
+        assign(interpreter, _in_place(interpreter, symbol, left, right), scope)
+
+    return run
 
 
 def _in_place(interpreter: Interpreter, symbol: str, current: Value, operand: Value) -> Value:
@@ -136,70 +168,82 @@ _PLAIN_OPERATOR: dict[type[cst.CSTNode], type[cst.CSTNode]] = {
 
 
 @_handles(cst.Return)
-def _return(interpreter: Interpreter, syntax: cst.Return, scope: Scope) -> Any:
-    return Return(interpreter.evaluate(syntax.value, scope) if syntax.value is not None else None)
+def _return(syntax: cst.Return) -> Run:
+    if syntax.value is None:
+        return lambda interpreter, scope: Return(None)
+    value = expression(syntax.value)
+    return lambda interpreter, scope: Return(value(interpreter, scope))
 
 
 @_handles(cst.Break)
-def _break(interpreter: Interpreter, syntax: cst.Break, scope: Scope) -> Any:
-    return BREAK
+def _break(syntax: cst.Break) -> Run:
+    return lambda interpreter, scope: BREAK
 
 
 @_handles(cst.Continue)
-def _continue(interpreter: Interpreter, syntax: cst.Continue, scope: Scope) -> Any:
-    return CONTINUE
+def _continue(syntax: cst.Continue) -> Run:
+    return lambda interpreter, scope: CONTINUE
 
 
 @_handles(cst.If)
-def _if(interpreter: Interpreter, syntax: cst.If, scope: Scope) -> Any:
-    truth = interpreter.truth(interpreter.evaluate(syntax.test, scope))
-    if truth is True:
-        return block(interpreter, syntax.body, scope)
-    orelse = syntax.orelse
-    if truth is False:
-        return _otherwise(interpreter, orelse, scope)
-    return fork(
-        interpreter,
-        [lambda: block(interpreter, syntax.body, scope), lambda: _otherwise(interpreter, orelse, scope)],
-        scope,
-    )
+def _if(syntax: cst.If) -> Run:
+    test = expression(syntax.test)
+    body = syntax.body
+    otherwise = _otherwise(syntax.orelse)
+
+    def run(interpreter: Interpreter, scope: Scope) -> Any:
+        truth = interpreter.truth(test(interpreter, scope))
+        if truth is True:
+            return block(interpreter, body, scope)
+        if truth is False:
+            return otherwise(interpreter, scope)
+        return fork(
+            interpreter,
+            [lambda: block(interpreter, body, scope), lambda: otherwise(interpreter, scope)],
+            scope,
+        )
+
+    return run
 
 
-def _otherwise(interpreter: Interpreter, orelse: cst.If | cst.Else | None, scope: Scope) -> Any:
+def _otherwise(orelse: cst.If | cst.Else | None) -> Run:
     if orelse is None:
-        return None
+        return _without_effect(orelse)
     if isinstance(orelse, cst.If):
-        return _if(interpreter, orelse, scope)
-    return block(interpreter, orelse.body, scope)
+        # A long chain of `elif` is compiled link by link, as far as it is followed.
+        return lambda interpreter, scope: kept(scope, orelse, STATEMENTS.compiled)(interpreter, scope)
+    body = orelse.body
+    return lambda interpreter, scope: block(interpreter, body, scope)
 
 
 @_handles(cst.For)
-def _for(interpreter: Interpreter, syntax: cst.For, scope: Scope) -> Any:
-    return loops.run_for(interpreter, syntax, scope)
+def _for(syntax: cst.For) -> Run:
+    return loops.for_loop(syntax)
 
 
 @_handles(cst.While)
-def _while(interpreter: Interpreter, syntax: cst.While, scope: Scope) -> Any:
-    return loops.run_while(interpreter, syntax, scope)
+def _while(syntax: cst.While) -> Run:
+    return lambda interpreter, scope: loops.run_while(interpreter, syntax, scope)
 
 
 @_handles(cst.FunctionDef)
-def _function(interpreter: Interpreter, syntax: cst.FunctionDef, scope: Scope) -> Any:
-    interpreter.frame.syntax = syntax
-    owner = scope.variables.get("__class_under_construction__") if scope.is_class else None
-    function = Function(
-        syntax.name.value,
-        syntax,
-        scope,
-        calls.defaults(interpreter, syntax.params, scope),
-        owner,
-    )
-    if not scope.is_class and scope.function is None:
-        interpreter.record.functions.append(function)
-    value: Value = function
-    for decorator in reversed(syntax.decorators):
+def _function(syntax: cst.FunctionDef) -> Run:
+    def run(interpreter: Interpreter, scope: Scope) -> Any:
+        interpreter.frames[-1].syntax = syntax
+        owner = scope.variables.get("__class_under_construction__") if scope.is_class else None
+        defaults = calls.defaults(interpreter, syntax.params, scope)
+        function = Function(syntax.name.value, syntax, scope, defaults, owner)
+        if not scope.is_class and scope.function is None:
+            interpreter.record.functions.append(function)
+        scope.assign(syntax.name.value, _decorated(interpreter, syntax.decorators, function, scope))
+
+    return run
+
+
+def _decorated(interpreter: Interpreter, decorators: Any, value: Value, scope: Scope) -> Value:
+    for decorator in reversed(decorators):
         value = _decorate(interpreter, decorator, value, scope)
-    scope.assign(syntax.name.value, value)
+    return value
 
 
 def _decorate(interpreter: Interpreter, decorator: cst.Decorator, value: Value, scope: Scope) -> Value:
@@ -212,91 +256,124 @@ def _decorate(interpreter: Interpreter, decorator: cst.Decorator, value: Value, 
 
 
 @_handles(cst.ClassDef)
-def _class(interpreter: Interpreter, syntax: cst.ClassDef, scope: Scope) -> Any:
-    value: Value = classes.define(interpreter, syntax, scope)
-    for decorator in reversed(syntax.decorators):
-        value = _decorate(interpreter, decorator, value, scope)
-    scope.assign(syntax.name.value, value)
+def _class(syntax: cst.ClassDef) -> Run:
+    def run(interpreter: Interpreter, scope: Scope) -> Any:
+        value = classes.define(interpreter, syntax, scope)
+        scope.assign(syntax.name.value, _decorated(interpreter, syntax.decorators, value, scope))
+
+    return run
 
 
 @_handles(cst.With)
-def _with(interpreter: Interpreter, syntax: cst.With, scope: Scope) -> Any:
-    managers = []
-    for item in syntax.items:
-        manager = interpreter.evaluate(item.item, scope)
-        entered = manager
-        if isinstance(manager, Instance) and (enter := manager.cls.find("__enter__")) is not MISSING:
-            entered = interpreter.call(enter, manager)
-        elif not isinstance(manager, (Instance, Unknown, Tensor)) and hasattr(manager, "__next__"):
-            entered = next(manager, None)
-        managers.append(manager)
-        if item.asname is not None:
-            bind(interpreter, item.asname.name, entered, scope)
-    try:
-        return block(interpreter, syntax.body, scope)
-    finally:
-        for manager in reversed(managers):
-            if isinstance(manager, Instance) and (leave := manager.cls.find("__exit__")) is not MISSING:
-                interpreter.call(leave, manager, None, None, None)
+def _with(syntax: cst.With) -> Run:
+    items = [
+        (expression(item.item), None if item.asname is None else target(item.asname.name)) for item in syntax.items
+    ]
+    body = syntax.body
+
+    def run(interpreter: Interpreter, scope: Scope) -> Any:
+        managers = []
+        for item, bind in items:
+            manager = item(interpreter, scope)
+            managers.append(manager)
+            entered = _entered(interpreter, manager)
+            if bind is not None:
+                bind(interpreter, entered, scope)
+        try:
+            return block(interpreter, body, scope)
+        finally:
+            for manager in reversed(managers):
+                if isinstance(manager, Instance) and (leave := manager.cls.find("__exit__")) is not MISSING:
+                    interpreter.call(leave, manager, None, None, None)
+
+    return run
+
+
+def _entered(interpreter: Interpreter, manager: Value) -> Value:
+    if isinstance(manager, Instance) and (enter := manager.cls.find("__enter__")) is not MISSING:
+        return interpreter.call(enter, manager)
+    if not isinstance(manager, (Instance, Unknown, Tensor)) and hasattr(manager, "__next__"):
+        return next(manager, None)
+    return manager
 
 
 @_handles(cst.Try, cst.TryStar)
-def _try(interpreter: Interpreter, syntax: Any, scope: Scope) -> Any:
-    return exceptions.run_try(interpreter, syntax, scope)
+def _try(syntax: Any) -> Run:
+    return lambda interpreter, scope: exceptions.run_try(interpreter, syntax, scope)
 
 
 @_handles(cst.Raise)
-def _raise(interpreter: Interpreter, syntax: cst.Raise, scope: Scope) -> Any:
-    value = interpreter.evaluate(syntax.exc, scope) if syntax.exc is not None else None
-    raise exceptions.raised(interpreter, value)
+def _raise(syntax: cst.Raise) -> Run:
+    def run(interpreter: Interpreter, scope: Scope) -> Any:
+        value = interpreter.evaluate(syntax.exc, scope) if syntax.exc is not None else None
+        raise exceptions.raised(interpreter, value)
+
+    return run
 
 
 @_handles(cst.Assert)
-def _assert(interpreter: Interpreter, syntax: cst.Assert, scope: Scope) -> Any:
-    if interpreter.truth(interpreter.evaluate(syntax.test, scope)) is False:
-        raise Raised("AssertionError")
+def _assert(syntax: cst.Assert) -> Run:
+    test = expression(syntax.test)
+
+    def run(interpreter: Interpreter, scope: Scope) -> Any:
+        if interpreter.truth(test(interpreter, scope)) is False:
+            raise Raised("AssertionError")
+
+    return run
 
 
 @_handles(cst.Del)
-def _delete(interpreter: Interpreter, syntax: cst.Del, scope: Scope) -> Any:
-    targets = [e.value for e in syntax.target.elements] if isinstance(syntax.target, cst.Tuple) else [syntax.target]
-    for target in targets:
-        if isinstance(target, cst.Name):
-            scope.variables.pop(target.value, None)
-        elif isinstance(target, cst.Attribute):
-            attributes.delete(interpreter, interpreter.evaluate(target.value, scope), target.attr.value)
-        elif isinstance(target, cst.Subscript):
-            receiver = interpreter.evaluate(target.value, scope)
-            subscripts.delete(interpreter, receiver, subscripts.key(interpreter, target.slice, scope))
+def _delete(syntax: cst.Del) -> Run:
+    return lambda interpreter, scope: _run_delete(interpreter, syntax, scope)
+
+
+def _run_delete(interpreter: Interpreter, syntax: cst.Del, scope: Scope) -> Any:
+    items = [e.value for e in syntax.target.elements] if isinstance(syntax.target, cst.Tuple) else [syntax.target]
+    for item in items:
+        if isinstance(item, cst.Name):
+            scope.variables.pop(item.value, None)
+        elif isinstance(item, cst.Attribute):
+            attributes.delete(interpreter, interpreter.evaluate(item.value, scope), item.attr.value)
+        elif isinstance(item, cst.Subscript):
+            receiver = interpreter.evaluate(item.value, scope)
+            subscripts.delete(interpreter, receiver, subscripts.index(item.slice)(interpreter, scope))
 
 
 @_handles(cst.Global)
-def _global(interpreter: Interpreter, syntax: cst.Global, scope: Scope) -> Any:
-    scope.outer_names = {**(scope.outer_names or {}), **{item.name.value: scope.module for item in syntax.names}}
+def _global(syntax: cst.Global) -> Run:
+    names = tuple(item.name.value for item in syntax.names)
+
+    def run(interpreter: Interpreter, scope: Scope) -> Any:
+        scope.outer_names = {**(scope.outer_names or {}), **dict.fromkeys(names, scope.module)}
+
+    return run
 
 
 @_handles(cst.Nonlocal)
-def _nonlocal(interpreter: Interpreter, syntax: cst.Nonlocal, scope: Scope) -> Any:
-    names = {}
-    for item in syntax.names:
-        owner = scope.parent.owner_of(item.name.value) if scope.parent is not None else None
-        if owner is not None:
-            names[item.name.value] = owner
-    scope.outer_names = {**(scope.outer_names or {}), **names}
+def _nonlocal(syntax: cst.Nonlocal) -> Run:
+    def run(interpreter: Interpreter, scope: Scope) -> Any:
+        names = {}
+        for item in syntax.names:
+            owner = scope.parent.owner_of(item.name.value) if scope.parent is not None else None
+            if owner is not None:
+                names[item.name.value] = owner
+        scope.outer_names = {**(scope.outer_names or {}), **names}
+
+    return run
 
 
 @_handles(cst.Import)
-def _import(interpreter: Interpreter, syntax: cst.Import, scope: Scope) -> Any:
-    interpreter.modules.run_import(interpreter, syntax, scope)
+def _import(syntax: cst.Import) -> Run:
+    return lambda interpreter, scope: interpreter.modules.run_import(interpreter, syntax, scope)
 
 
 @_handles(cst.ImportFrom)
-def _import_from(interpreter: Interpreter, syntax: cst.ImportFrom, scope: Scope) -> Any:
-    interpreter.modules.run_import_from(interpreter, syntax, scope)
+def _import_from(syntax: cst.ImportFrom) -> Run:
+    return lambda interpreter, scope: interpreter.modules.run_import_from(interpreter, syntax, scope)
 
 
 @_handles(cst.Match)
-def _match(interpreter: Interpreter, syntax: cst.Match, scope: Scope) -> Any:
+def _match(syntax: cst.Match) -> Run:
     from gradlint.evaluation.matching import run_match
 
-    return run_match(interpreter, syntax, scope)
+    return lambda interpreter, scope: run_match(interpreter, syntax, scope)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from gradlint.evaluation.compiling import Run, expression
 from gradlint.evaluation.errors import Raised
 from gradlint.evaluation.operators import as_tensor, describe, plain
 from gradlint.evaluation.scopes import Scope
@@ -26,25 +27,35 @@ if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
 
 
-def key(interpreter: Interpreter, elements: Any, scope: Scope) -> Value:
-    """The value between the brackets: an index, a slice, or a tuple of these."""
-    parts: list[Value] = []
-    for element in elements:
-        part = element.slice
-        if isinstance(part, cst.Index):
-            value = interpreter.evaluate(part.value, scope)
-            if part.star:
-                parts.extend(interpreter.iterate(value))
+def index(elements: Any) -> Run:
+    """The closure of what stands between brackets: an index, a slice, or a tuple of these."""
+    if len(elements) == 1 and isinstance(elements[0].comma, cst.MaybeSentinel):
+        part = elements[0].slice
+        if not isinstance(part, cst.Index):
+            return _slice(part)
+        if not part.star:
+            return expression(part.value)
+    parts = tuple(
+        (expression(e.slice.value), bool(e.slice.star)) if isinstance(e.slice, cst.Index) else (_slice(e.slice), False)
+        for e in elements
+    )
+
+    def run(interpreter: Interpreter, scope: Scope) -> Value:
+        values: list[Value] = []
+        for part, star in parts:
+            value = part(interpreter, scope)
+            if star:
+                values.extend(interpreter.iterate(value))
             else:
-                parts.append(value)
-        else:
-            bounds = [
-                None if b is None else interpreter.evaluate(b, scope) for b in (part.lower, part.upper, part.step)
-            ]
-            parts.append(slice(*bounds))
-    if len(parts) == 1 and (len(elements) == 1 and isinstance(elements[0].comma, cst.MaybeSentinel)):
-        return parts[0]
-    return tuple(parts)
+                values.append(value)
+        return tuple(values)
+
+    return run
+
+
+def _slice(syntax: cst.Slice) -> Run:
+    bounds = tuple(None if b is None else expression(b) for b in (syntax.lower, syntax.upper, syntax.step))
+    return lambda interpreter, scope: slice(*[None if b is None else b(interpreter, scope) for b in bounds])
 
 
 def get(interpreter: Interpreter, value: Value, index: Value) -> Value:

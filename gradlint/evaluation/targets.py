@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from gradlint.evaluation import attributes
+from gradlint.evaluation.compiling import Bind, expression
 from gradlint.evaluation.errors import Raised
 from gradlint.evaluation.scopes import Scope
 from gradlint.evaluation.values import Instance, Tensor, Unknown, Value
@@ -14,56 +16,99 @@ if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
 
 
-def bind(interpreter: Interpreter, target: Any, value: Value, scope: Scope) -> None:
-    """Assign `value` to `target`, unpacking it where the target is a tuple or list."""
-    if isinstance(target, cst.Name):
-        if interpreter.trails and scope.outer_names and target.value in scope.outer_names:
-            interpreter.modified(scope.outer_names[target.value])
-        scope.assign(target.value, value)
+def target(syntax: Any) -> Bind:
+    """The closure that assigns to a target, unpacking where that is a tuple or list."""
+    return _TARGETS.get(type(syntax), _nothing)(syntax)  # type: ignore[no-any-return]
+
+
+def _nothing(syntax: Any) -> Bind:
+    return lambda interpreter, value, scope: None
+
+
+def _name(syntax: cst.Name) -> Bind:
+    name = syntax.value
+
+    def run(interpreter: Interpreter, value: Value, scope: Scope) -> None:
+        if scope.outer_names is None:
+            scope.variables[name] = value
+        else:
+            if interpreter.trails and name in scope.outer_names:
+                interpreter.modified(scope.outer_names[name])
+            scope.assign(name, value)
         if type(value) is Instance and "variable" not in value.hidden:
-            value.hidden["variable"] = target.value
-    elif isinstance(target, cst.Attribute):
-        receiver = interpreter.evaluate(target.value, scope)
-        interpreter.frame.syntax = target
-        interpreter.setattr(receiver, target.attr.value, value)
-    elif isinstance(target, cst.Subscript):
-        from gradlint.evaluation import subscripts
+            value.hidden["variable"] = name
 
-        receiver = interpreter.evaluate(target.value, scope)
-        key = subscripts.key(interpreter, target.slice, scope)
-        interpreter.frame.syntax = target
-        subscripts.assign(interpreter, receiver, key, value)
-    elif isinstance(target, (cst.Tuple, cst.List)):
-        _unpack(interpreter, target.elements, value, scope)
+    return run
 
 
-def _unpack(interpreter: Interpreter, elements: Any, value: Value, scope: Scope) -> None:
-    values = _values_to_unpack(interpreter, elements, value)
-    star = next((i for i, element in enumerate(elements) if isinstance(element, cst.StarredElement)), None)
-    if star is None:
-        if len(values) != len(elements):
-            raise Raised("ValueError", f"cannot unpack {len(values)} values into {len(elements)} names")
-        for element, item in zip(elements, values, strict=True):
-            bind(interpreter, element.value, item, scope)
-        return
-    after = len(elements) - star - 1
-    if len(values) < star + after:
-        raise Raised("ValueError", "not enough values to unpack")
-    for element, item in zip(elements[:star], values[:star], strict=True):
-        bind(interpreter, element.value, item, scope)
-    bind(interpreter, elements[star].value, values[star : len(values) - after], scope)
-    for element, item in zip(elements[star + 1 :], values[len(values) - after :], strict=True):
-        bind(interpreter, element.value, item, scope)
+def _attribute(syntax: cst.Attribute) -> Bind:
+    receiver, name = expression(syntax.value), syntax.attr.value
+
+    def run(interpreter: Interpreter, value: Value, scope: Scope) -> None:
+        owner = receiver(interpreter, scope)
+        interpreter.frames[-1].syntax = syntax
+        attributes.assign(interpreter, owner, name, value)
+
+    return run
 
 
-def _values_to_unpack(interpreter: Interpreter, elements: Any, value: Value) -> list[Value]:
+def _subscript(syntax: cst.Subscript) -> Bind:
+    from gradlint.evaluation import subscripts
+
+    receiver, index = expression(syntax.value), subscripts.index(syntax.slice)
+
+    def run(interpreter: Interpreter, value: Value, scope: Scope) -> None:
+        owner = receiver(interpreter, scope)
+        key = index(interpreter, scope)
+        interpreter.frames[-1].syntax = syntax
+        subscripts.assign(interpreter, owner, key, value)
+
+    return run
+
+
+def _several(syntax: Any) -> Bind:
+    targets = tuple(target(element.value) for element in syntax.elements)
+    count = len(targets)
+    star = next((i for i, element in enumerate(syntax.elements) if isinstance(element, cst.StarredElement)), None)
+
+    def run(interpreter: Interpreter, value: Value, scope: Scope) -> None:
+        values = _values_to_unpack(interpreter, count, value)
+        if star is None:
+            if len(values) != count:
+                raise Raised("ValueError", f"cannot unpack {len(values)} values into {count} names")
+            for assign, item in zip(targets, values, strict=True):
+                assign(interpreter, item, scope)
+            return
+        after = count - star - 1
+        if len(values) < star + after:
+            raise Raised("ValueError", "not enough values to unpack")
+        middle = len(values) - after
+        for assign, item in zip(targets[:star], values[:star], strict=True):
+            assign(interpreter, item, scope)
+        targets[star](interpreter, values[star:middle], scope)
+        for assign, item in zip(targets[star + 1 :], values[middle:], strict=True):
+            assign(interpreter, item, scope)
+
+    return run
+
+
+_TARGETS: dict[type[cst.CSTNode], Any] = {
+    cst.Name: _name,
+    cst.Attribute: _attribute,
+    cst.Subscript: _subscript,
+    cst.Tuple: _several,
+    cst.List: _several,
+}
+
+
+def _values_to_unpack(interpreter: Interpreter, count: int, value: Value) -> list[Value]:
     if isinstance(value, Unknown):
         if value.shape_of is not None:
-            value.shape_of.attributes.setdefault("rank", len(elements))
-        return [value] * len(elements)
+            value.shape_of.attributes.setdefault("rank", count)
+        return [value] * count
     if isinstance(value, Tensor) and value.shape is None:
-        return [interpreter.opaque("part of a tensor of unknown shape", [value]) for _ in elements]
+        return [interpreter.opaque("part of a tensor of unknown shape", [value]) for _ in range(count)]
     values = interpreter.iterate(value)
-    if len(values) == 1 and isinstance(values[0], Unknown) and len(elements) != 1:
-        return [values[0]] * len(elements)
+    if len(values) == 1 and isinstance(values[0], Unknown) and count != 1:
+        return [values[0]] * count
     return values

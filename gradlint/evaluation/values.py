@@ -242,14 +242,22 @@ class ClassMethod:
 
 
 class Deferred:
-    """A name imported from a module of the project that has not been needed yet."""
+    """A name of a module of the project that has not been needed yet.
 
-    __slots__ = ("attribute", "dotted", "path")
+    It is imported from `path`; or, where `definition` is set, it is defined by this statement of that scope, and
+    `result` is its value once it was needed.
+    """
 
-    def __init__(self, path: Path, dotted: str, attribute: str = "") -> None:
+    __slots__ = ("attribute", "definition", "dotted", "path", "result")
+
+    def __init__(
+        self, path: Path | None, dotted: str, attribute: str = "", definition: tuple[Any, Scope] | None = None
+    ) -> None:
         self.path = path
         self.dotted = dotted
         self.attribute = attribute
+        self.definition = definition
+        self.result: Value = MISSING
 
 
 class DefaultDict(dict[Any, Any]):

@@ -7,8 +7,9 @@ known, and keeps the initial distribution of tensors that are to become paramete
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import repeat
 from typing import Any
 
 from gradlint.evaluation.context import Context
@@ -53,9 +54,20 @@ def combine(function: Callable[..., Any], *operands: Any) -> Any:
     length = len(lists[0])
     if any(len(operand) != length for operand in lists):
         return None
-    columns = [operand if isinstance(operand, list) else [operand] * length for operand in operands]
+    columns = [operand if isinstance(operand, list) else repeat(operand, length) for operand in operands]
+    if all(type(entries[0]) is not list for entries in lists if entries):
+        return _combine_rows(function, columns)
     results = [combine(function, *entries) for entries in zip(*columns, strict=True)]
     return None if None in results else results
+
+
+def _combine_rows(function: Callable[..., Any], columns: Sequence[Iterable[Any]]) -> list[Any] | None:
+    """`function` entry by entry over rows of numbers."""
+    try:
+        results = list(map(function, *columns))
+    except (ValueError, ZeroDivisionError, OverflowError, TypeError):
+        return None
+    return results if all(isinstance(result, (int, float)) for result in results) else None
 
 
 def folded(function: Callable[..., Any] | None, *operands: Value) -> Any:

@@ -21,13 +21,11 @@ class SourceLoader:
     """Finds and reads the project's own modules. One per run; it keeps every file that it has read.
 
     `names` says how the user calls a file, by its real path; a file that is not among them goes by its
-    path relative to the working folder where it lies inside, else by its full path. `held_bytes` is how much
-    source was read so far.
+    path relative to the working folder where it lies inside, else by its full path.
     """
 
     def __init__(self, names: Mapping[Path, str] | None = None) -> None:
         self._names = dict(names or {})
-        self.held_bytes = 0
         self._sources: dict[str, SourceFile | None] = {}
         self._folders: dict[str, frozenset[str]] = {}
         self._roots: dict[str, tuple[str, ...]] = {}
@@ -42,14 +40,17 @@ class SourceLoader:
             except OSError:
                 source = None
             self._sources[real] = source
-            self.held_bytes += len(source.data) if source is not None else 0
         return self._sources[real]
 
     def add(self, source: SourceFile) -> None:
         """Make `source` the file that `load` gives for its path."""
         if source.path is not None:
             self._sources[os.path.realpath(source.path)] = source
-            self.held_bytes += len(source.data)
+
+    @property
+    def held_bytes(self) -> int:
+        """How much source is held with its tree."""
+        return sum(len(source.data) for source in self._sources.values() if source is not None and source.is_parsed)
 
     def _name(self, real: Path) -> str:
         if real in self._names:

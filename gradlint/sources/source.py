@@ -32,6 +32,8 @@ class SourceFile:
         self.data = data
         self.name = name
         self.path = path
+        self.closures: dict[int, tuple[object, object]] = {}
+        """What evaluation makes of nodes of the tree, by their identity, and the nodes: kept as long as the tree."""
 
     @classmethod
     def from_text(cls, text: str, name: str) -> SourceFile:
@@ -45,6 +47,11 @@ class SourceFile:
     def is_notebook(self) -> bool:
         """Whether this is a Jupyter notebook."""
         return self.name.endswith(NOTEBOOK_SUFFIX)
+
+    @property
+    def is_parsed(self) -> bool:
+        """Whether the syntax tree is there already."""
+        return "module" in self.__dict__
 
     @property
     def may_matter(self) -> bool:

@@ -92,6 +92,8 @@ def test_files_are_read_once_and_bear_the_name_of_the_run(tmp_path: Path, monkey
     assert source is not None
     assert source.name == "./named/a.py"
     assert loader.load(link) is source
+    assert loader.held_bytes == 0
+    assert source.module is not None
     assert loader.held_bytes == len(b"x = 1\n")
 
 

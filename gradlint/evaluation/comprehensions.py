@@ -1,0 +1,115 @@
+"""Comprehensions, generator expressions and `yield`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from gradlint.evaluation import calls
+from gradlint.evaluation.compiling import EXPRESSIONS, Run, expression
+from gradlint.evaluation.errors import Raised
+from gradlint.evaluation.iteration import is_uncertain
+from gradlint.evaluation.scopes import Scope
+from gradlint.evaluation.targets import target
+from gradlint.evaluation.values import Value
+
+if TYPE_CHECKING:
+    from gradlint.evaluation.interpreter import Interpreter
+
+_handles = EXPRESSIONS.handles
+
+_Loop = Callable[["Interpreter", Scope, list[Value]], None]
+
+
+@_handles(cst.ListComp)
+def _list(syntax: cst.ListComp) -> Run:
+    return _items(syntax.for_in, expression(syntax.elt))
+
+
+@_handles(cst.GeneratorExp)
+def _generator(syntax: cst.GeneratorExp) -> Run:
+    items = _items(syntax.for_in, expression(syntax.elt))
+    return lambda interpreter, scope: iter(items(interpreter, scope))
+
+
+@_handles(cst.SetComp)
+def _set(syntax: cst.SetComp) -> Run:
+    return _hashed(set, _items(syntax.for_in, expression(syntax.elt)))
+
+
+@_handles(cst.DictComp)
+def _dict(syntax: cst.DictComp) -> Run:
+    key, value = expression(syntax.key), expression(syntax.value)
+    pair = lambda interpreter, scope: (key(interpreter, scope), value(interpreter, scope))  # noqa: E731
+    return _hashed(dict, _items(syntax.for_in, pair))
+
+
+def _hashed(kind: type, items: Run) -> Run:
+    def run(interpreter: Interpreter, scope: Scope) -> Value:
+        try:
+            return kind(items(interpreter, scope))
+        except TypeError as error:
+            raise Raised("TypeError", str(error)) from None
+
+    return run
+
+
+def _items(syntax: cst.CompFor, element: Run) -> Run:
+    loop = _loop(syntax, element)
+
+    def run(interpreter: Interpreter, scope: Scope) -> Value:
+        results: list[Value] = []
+        loop(interpreter, Scope(scope.source, scope), results)
+        return results
+
+    return run
+
+
+def _loop(syntax: cst.CompFor, element: Run) -> _Loop:
+    items, bind = expression(syntax.iter), target(syntax.target)
+    tests = tuple(expression(test.test) for test in syntax.ifs)
+    inner = _loop(syntax.inner_for_in, element) if syntax.inner_for_in is not None else None
+
+    def run(interpreter: Interpreter, scope: Scope, results: list[Value]) -> None:
+        iterable = items(interpreter, scope)
+        uncertain = is_uncertain(iterable)
+        interpreter.uncertain += uncertain
+        most = interpreter.budget.limits.iterations
+        try:
+            for item in interpreter.iterate(iterable):
+                interpreter.budget.step()
+                bind(interpreter, item, scope)
+                if tests and any(interpreter.truth(test(interpreter, scope)) is False for test in tests):
+                    continue
+                if inner is not None:
+                    inner(interpreter, scope, results)
+                else:
+                    results.append(element(interpreter, scope))
+                if len(results) > most:
+                    interpreter.cut_short("a comprehension over very many items")
+                    break
+        finally:
+            interpreter.uncertain -= uncertain
+
+    return run
+
+
+@_handles(cst.Yield)
+def _yield(syntax: cst.Yield) -> Run:
+    def run(interpreter: Interpreter, scope: Scope) -> Value:
+        frame = scope.function
+        if isinstance(syntax.value, cst.From):
+            values = interpreter.iterate(interpreter.evaluate(syntax.value.item, scope))
+        else:
+            values = [interpreter.evaluate(syntax.value, scope) if syntax.value is not None else None]
+        if frame is not None:
+            # A function turns out to be a generator at its first `yield`; it is run to its end, not lazily.
+            frame.yields = (frame.yields or []) + values
+            if len(frame.yields) > interpreter.budget.limits.iterations:
+                interpreter.cut_short("a generator that yields very many items")
+                raise calls.GeneratorFull
+        return None
+
+    return run
