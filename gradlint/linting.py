@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -78,7 +80,8 @@ class Linter:
         if not source.may_matter:
             return _glance(source, found.named)
         guard = Guard(found.name)
-        result = guard(on_deep_stack, lambda: self._lint(source, guard))
+        with _collecting_afterwards():
+            result = guard(on_deep_stack, lambda: self._lint(source, guard))
         return replace(result or FileResult(found.name), failures=tuple(guard.failures))
 
     def _source(self, found: Found, data: bytes | None) -> SourceFile:
@@ -184,6 +187,22 @@ def _questions(item: _Raised) -> tuple[Question, ...]:
     from gradlint.probe import questions  # only in a run that measures
 
     return questions(item.networks, item.problem.claims)
+
+
+@contextmanager
+def _collecting_afterwards() -> Iterator[None]:
+    """Keep the cyclic garbage collector off while a file is linted, and let it look at what was made then, once.
+
+    On its own it would walk all trees and graphs again and again, for a fifth of the time.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.collect(0)
+        if enabled:
+            gc.enable()
 
 
 def _glance(source: SourceFile, named: bool) -> FileResult:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import traceback
@@ -17,9 +16,6 @@ from gradlint.cli.check import check
 from gradlint.cli.errors import BROKEN_PIPE, FAILED, INTERRUPTED, ReaderGone
 from gradlint.cli.rules import explain, rules
 from gradlint.cli.show import show
-
-_COLLECT_AFTER = (50_000, 20, 50)
-"""Thresholds of the garbage collector: trees and graphs are large, and the usual ones cost a sixth of the time."""
 
 
 class _Commands(click.Group):
@@ -36,7 +32,6 @@ class _Commands(click.Group):
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return the exit status; whatever goes wrong, no traceback is printed."""
-    gc.set_threshold(*_COLLECT_AFTER)
     for stream in (sys.stdout, sys.stderr):
         cast("Any", stream).reconfigure(errors="replace")
     try:

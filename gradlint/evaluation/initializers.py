@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import libcst as cst
 
 from gradlint.evaluation.errors import Raised
 from gradlint.evaluation.values import Class, Function, Instance, Value
-from gradlint.frameworks.modules import all_parameters, is_layer, named_modules, own_parameters
+from gradlint.frameworks.modules import is_layer, named_modules, own_parameters
 from gradlint.network import EventKind, Origin, Parameter, Unapplied
 
 if TYPE_CHECKING:
@@ -98,15 +98,21 @@ def _parameters_of(things: Iterable[Value]) -> Iterator[Parameter]:
             yield thing.parameter
 
 
-def unapplied(interpreter: Interpreter, instance: Instance) -> tuple[Unapplied, ...]:
-    """The initialization code that is meant for `instance` and does not reach all that it could."""
-    layers = list(named_modules(instance))
+def unapplied(
+    interpreter: Interpreter, layers: Sequence[tuple[str, Instance]], parameters: Sequence[Parameter]
+) -> tuple[Unapplied, ...]:
+    """The initialization code that is meant for a network and does not reach all that it could.
+
+    `layers` are the network and all layers below it, by name; `parameters` all that it has.
+    """
     walks: list[Walk] = interpreter.tables.get(_TABLE, [])
-    held = {id(layer) for _, layer in layers} | {id(parameter) for parameter in all_parameters(instance)}
-    ours = [walk for walk in walks if walk.visited and _belongs(walk.visited[0], held)]
-    found = [*_unmatched(interpreter, walks, ours), *_early(ours)]
+    found: list[Unapplied] = []
+    if walks:
+        held = {id(layer) for _, layer in layers} | {id(parameter) for parameter in parameters}
+        ours = [walk for walk in walks if walk.visited and _belongs(walk.visited[0], held)]
+        found = [*_unmatched(interpreter, walks, ours), *_early(ours, layers)]
     if not found and any(event.kind in _TRAINS for event in interpreter.record.events):
-        found.extend(_uncalled(interpreter, instance, layers))
+        found.extend(_uncalled(interpreter, layers, parameters))
     return tuple(found)
 
 
@@ -125,12 +131,12 @@ def _unmatched(interpreter: Interpreter, walks: list[Walk], ours: list[Walk]) ->
             yield Unapplied("unmatched", walk.name, walk.origin)
 
 
-def _early(ours: list[Walk]) -> Iterator[Unapplied]:
+def _early(ours: list[Walk], ours_below: Sequence[tuple[str, Instance]]) -> Iterator[Unapplied]:
     """Walks that drew layers of a class before others of that class were made, which nothing else drew."""
     for walk in ours:
         if walk.root is None or walk.root.cls.syntax is None:
             continue
-        layers = list(named_modules(walk.root))
+        layers = ours_below if walk.root is ours_below[0][1] else list(named_modules(walk.root))
         drawn = {id(parameter) for parameter in walk.drawn}
         visited = {id(thing) for thing in walk.visited}
         classes = {
@@ -151,9 +157,11 @@ def _untouched(parameters: Iterable[Parameter]) -> bool:
     return not any(parameter.distribution.explicit or len(parameter.history) > 1 for parameter in parameters)
 
 
-def _uncalled(interpreter: Interpreter, instance: Instance, layers: list[tuple[str, Instance]]) -> Iterator[Unapplied]:
+def _uncalled(
+    interpreter: Interpreter, layers: Sequence[tuple[str, Instance]], parameters: Sequence[Parameter]
+) -> Iterator[Unapplied]:
     """Methods of the network that draw weights and that nothing calls, where no other code draws any."""
-    parameters = all_parameters(instance)
+    instance = layers[0][1]
     if any(parameter.distribution.explicit for parameter in parameters) or instance.cls.opaque:
         return
     seen: set[int] = set()
@@ -182,7 +190,7 @@ def _methods(cls: Class) -> Iterator[Function]:
                     yield function
 
 
-def _would_draw(interpreter: Interpreter, function: Function, layer: Instance, parameters: list[Parameter]) -> bool:
+def _would_draw(interpreter: Interpreter, function: Function, layer: Instance, parameters: Sequence[Parameter]) -> bool:
     """Whether calling a method, for its layer or for each layer below, would draw weights from something else."""
     from gradlint.evaluation.interpreter import Frame
 

@@ -27,7 +27,7 @@ from gradlint.evaluation.values import (
     walk,
 )
 from gradlint.frameworks.keras.state import MADE_IN_CALL
-from gradlint.frameworks.modules import all_parameters, children, may_have_parameters, named_modules, own_parameters
+from gradlint.frameworks.modules import children, may_have_parameters, named_modules, own_parameters, parameters_of
 from gradlint.network import Framework, Kind, Network, Node, Unresolved, topological
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def build(interpreter: Interpreter, item: Created, call: str = "", shapes: list[
     _finish_nodes(layers, {key: path for key, (path, _) in owners.items()}, nodes)
     opaque = [node for node in nodes if node.kind is Kind.OPAQUE]
     losses = interpreter.record.unknowns[unknowns:]
-    parameters = tuple(all_parameters(instance))
+    parameters = tuple([t.parameter for _, t in parameters_of(layers) if t.parameter is not None])
     depth_known = run.depth_known and all(layer.hidden.get("uncertain", 0) <= item.uncertain for _, layer in layers)
     shapes_known = all(parameter.shape is not None for parameter in parameters)
     return Network(
@@ -121,8 +121,8 @@ def build(interpreter: Interpreter, item: Created, call: str = "", shapes: list[
         pretrained=any(layer.hidden.get("pretrained") is True for _, layer in layers),
         unresolved=_unresolved(opaque, losses, run.error, instance),
         assumptions=_assumptions(instance),
-        unregistered=unregistered(instance, nodes, run.made),
-        unapplied=unapplied(interpreter, instance),
+        unregistered=unregistered(layers, parameters, nodes, run.made),
+        unapplied=unapplied(interpreter, layers, parameters),
     )
 
 

@@ -6,25 +6,31 @@ import re
 from collections.abc import Iterable, Iterator
 
 from gradlint.evaluation.values import Class, Function, Instance, Tensor, Value, walk
-from gradlint.frameworks.modules import all_parameters, is_layer, is_parameter, named_modules
+from gradlint.frameworks.modules import all_parameters, is_layer, is_parameter
 from gradlint.network import Kind, Node, Parameter, Unregistered, topological
 
 _CONTAINERS: dict[type, str] = {list: "list", tuple: "tuple", dict: "dict"}
 _DEPTH = 3
 
 
-def unregistered(instance: Instance, nodes: Iterable[Node], made: Iterable[Instance]) -> tuple[Unregistered, ...]:
-    """What is used in the forward pass of `instance` and is none of its parameters.
+def unregistered(
+    layers: Iterable[tuple[str, Instance]],
+    parameters: Iterable[Parameter],
+    nodes: Iterable[Node],
+    made: Iterable[Instance],
+) -> tuple[Unregistered, ...]:
+    """What is used in the forward pass of a network and is none of its parameters.
 
-    `nodes` are those of the pass and `made` the layers that were made during it.
+    `layers` are those of the network by name, `parameters` all that it has, `nodes` those of the pass and `made`
+    the layers that were made during it.
     """
-    own = {id(parameter) for parameter in all_parameters(instance)}
+    own = {id(parameter) for parameter in parameters}
     nodes = tuple(nodes)
     used = {id(p): p for node in nodes for p in node.parameters.values() if id(p) not in own and p.trainable}
     found: list[Unregistered] = []
     for layer in made:
         found.extend(_created(layer, used))
-    for path, layer in named_modules(instance):
+    for path, layer in layers:
         if layer.cls.syntax is not None:
             for name, value in layer.attrs.items():
                 lost = _in_attribute(f"{path}.{name}" if path else name, value, used, nodes)

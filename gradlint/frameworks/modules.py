@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from gradlint.evaluation.values import Class, Instance, Tensor, Value
 from gradlint.network import Kind, Parameter
 
 _ROOTS = frozenset({"torch.nn.Module", "keras.Layer"})
 _FLAG = "__gradlint_is_layer__"
+_KERAS_FLAG = "__gradlint_is_keras__"
 
 
 def is_layer(value: Value) -> bool:
@@ -52,11 +53,9 @@ def children(instance: Instance) -> dict[str, Instance]:
     own: dict[str, Instance] | None = instance.hidden.get("children")
     if own is not None:
         return own
-    found = {name: value for name, value in instance.attrs.items() if type(value) is Instance and is_layer(value)}
-    if not any(type(value) in _CONTAINERS for value in instance.attrs.values()):
-        return found
-    if not instance.cls.derives_from("keras.Layer"):
-        return found
+    attrs = instance.attrs
+    if not _is_keras(instance.cls):
+        return {name: value for name, value in attrs.items() if type(value) is Instance and is_layer(value)}
     return {
         name: layer
         for key, value in instance.attrs.items()
@@ -65,8 +64,14 @@ def children(instance: Instance) -> dict[str, Instance]:
     }
 
 
-_CONTAINERS = frozenset({list, tuple, dict})
-_HOLDERS = _CONTAINERS | {Instance}
+_HOLDERS = frozenset({list, tuple, dict, Instance})
+
+
+def _is_keras(cls: Class) -> bool:
+    known = cls.namespace.get(_KERAS_FLAG)
+    if known is None:
+        known = cls.namespace[_KERAS_FLAG] = cls.derives_from("keras.Layer")
+    return bool(known)
 
 
 def _tracked(name: str, value: Value, depth: int) -> Iterator[tuple[str, Instance]]:
@@ -89,8 +94,9 @@ def own_parameter_tensors(instance: Instance) -> dict[str, Tensor]:
     own: dict[str, Tensor] | None = instance.hidden.get("parameters")
     if own is not None:
         return own
-    added: dict[str, Tensor] = instance.hidden.get("weights", {})
-    return {**added, **{name: value for name, value in instance.attrs.items() if is_parameter(value)}}
+    found = {name: value for name, value in instance.attrs.items() if type(value) is Tensor and is_parameter(value)}
+    added: dict[str, Tensor] | None = instance.hidden.get("weights")
+    return {**added, **found} if added else found
 
 
 def own_parameters(instance: Instance) -> dict[str, Parameter]:
@@ -112,14 +118,21 @@ def named_modules(instance: Instance, prefix: str = "") -> Iterator[tuple[str, I
             continue
         seen.add(id(layer))
         yield path, layer
-        below = [(f"{path}.{name}" if path else name, child) for name, child in children(layer).items()]
-        stack.extend(reversed(below))
+        below = children(layer)
+        if below:
+            start = f"{path}." if path else ""
+            stack.extend([(start + name, child) for name, child in reversed(below.items())])
 
 
 def named_parameters(instance: Instance, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
     """The parameters of a layer and of all layers below it with their dotted names, each parameter once."""
+    yield from parameters_of(named_modules(instance, prefix))
+
+
+def parameters_of(layers: Iterable[tuple[str, Instance]]) -> Iterator[tuple[str, Tensor]]:
+    """The parameters that layers themselves have, with their dotted names, each parameter once."""
     seen: set[int] = set()
-    for path, layer in named_modules(instance, prefix):
+    for path, layer in layers:
         for name, tensor in own_parameter_tensors(layer).items():
             if id(tensor.parameter) not in seen:
                 seen.add(id(tensor.parameter))
@@ -128,9 +141,7 @@ def named_parameters(instance: Instance, prefix: str = "") -> Iterator[tuple[str
 
 def may_have_parameters(instance: Instance) -> bool:
     """Whether there is a parameter in a layer or below it, or a layer that makes its parameters when first called."""
-    return any(
-        own_parameter_tensors(layer) or layer.cls.derives_from("keras.Layer") for _, layer in named_modules(instance)
-    )
+    return any(own_parameter_tensors(layer) or _is_keras(layer.cls) for _, layer in named_modules(instance))
 
 
 def all_parameters(instance: Instance) -> list[Parameter]:
