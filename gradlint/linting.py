@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 MAXIMUM_HELD_BYTES = 6 * 1024 * 1024
 """Source whose trees are held for other files that import it; each byte takes some 60 of memory."""
 
+MAXIMUM_UNCOLLECTED = 500_000
+"""How many objects, of some 100 bytes each, may have been made before the garbage among them is collected."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Raised:
@@ -191,7 +194,7 @@ def _questions(item: _Raised) -> tuple[Question, ...]:
 
 @contextmanager
 def _collecting_afterwards() -> Iterator[None]:
-    """Keep the cyclic garbage collector off while a file is linted, and let it look at what was made then, once.
+    """Keep the cyclic garbage collector off while a file is linted, and let it look at what was made then, if it is much.
 
     On its own it would walk all trees and graphs again and again, for a fifth of the time.
     """
@@ -200,7 +203,8 @@ def _collecting_afterwards() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.collect(0)
+        if gc.get_count()[0] > MAXIMUM_UNCOLLECTED:
+            gc.collect(0)
         if enabled:
             gc.enable()
 

@@ -182,14 +182,15 @@ def elementwise(
     **attributes: Any,
 ) -> Tensor:
     """A node of `kind` over tensors that are broadcast against each other."""
+    shape = shapes.broadcast(*[operand.shape for operand in operands])
     return ctx.emit(
         kind,
         operands,
-        shapes.broadcast(*[operand.shape for operand in operands]),
+        shape,
         attributes=attributes,
         dtype=dtype or result_dtype(*operands),
         class_name=class_name,
-        values=folded(fold, *operands) if fold is not None else None,
+        values=folded(fold, *operands) if fold is not None and (shape is None or fits(shape)) else None,
     )
 
 
