@@ -194,7 +194,7 @@ def _questions(item: _Raised) -> tuple[Question, ...]:
 
 @contextmanager
 def _collecting_afterwards() -> Iterator[None]:
-    """Keep the cyclic garbage collector off while a file is linted, and let it look at what was made then, if it is much.
+    """Keep the cyclic garbage collector off while a file is linted; it looks at what was made then, if that is much.
 
     On its own it would walk all trees and graphs again and again, for a fifth of the time.
     """
