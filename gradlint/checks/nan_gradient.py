@@ -9,7 +9,7 @@ from gradlint.checks._flow import flow, source_of
 from gradlint.checks._losses import counterpart, function_of, place
 from gradlint.claims import Claim, ClaimKind
 from gradlint.findings import Confidence, Remedy
-from gradlint.network import Framework, Kind, Node, topological
+from gradlint.network import Framework, Kind, Network, Node, topological
 from gradlint.subjects import NetworkSubject, Problem, TrainingSubject
 
 _ROOTS = frozenset({"sqrt", "rsqrt"})
@@ -23,6 +23,7 @@ _INSIDE = {
     Framework.TORCH: "a small number inside: torch.sqrt(x + 1e-8)",
     Framework.KERAS: "a small number inside: keras.ops.sqrt(x + keras.config.epsilon())",
 }
+_INSIDE_LOGARITHM = "a small number inside: log(x + 1e-8), or log1p"
 _NORM = "torch.linalg.vector_norm, whose gradient at zero is zero"
 _SELECT_FIRST = "make the argument safe before the function: f(where(c, x, 1)), and select afterwards"
 
@@ -46,6 +47,7 @@ def check_network(subject: NetworkSubject) -> Iterator[Problem]:
             if id(node) not in seen:
                 seen.add(id(node))
                 yield from _problems(node, network.framework, network.name, claims)
+                yield from _infinite_input(node, network, claims)
 
 
 def check_training(subject: TrainingSubject) -> Iterator[Problem]:
@@ -62,10 +64,10 @@ def check_training(subject: TrainingSubject) -> Iterator[Problem]:
 
 def _problems(node: Node, framework: Framework, network: str, claims: tuple[Claim, ...]) -> Iterator[Problem]:
     if node.kind is Kind.RESHAPE and node.get("operation") == "where":
-        yield from _selection(node, network, claims)
+        yield from _selection(node, framework, network, claims)
         return
     written = _written(node)
-    zero = _zero(node.inputs[0]) if written else None
+    zero = _zero(node.inputs[0], framework) if written else None
     if zero is None:
         return
     if not _differentiable(node):
@@ -75,7 +77,7 @@ def _problems(node: Node, framework: Framework, network: str, claims: tuple[Clai
     if zero.norm and framework is Framework.TORCH and written == "sqrt":
         remedies.insert(0, Remedy(_NORM))
     if written == "log":
-        remedies = [Remedy("a small number inside: log(x + 1e-8), or log1p")]
+        remedies = [Remedy(_INSIDE_LOGARITHM)]
     yield Problem(
         f"{written} of something that can be exactly 0 ({zero.what}): {_consequence(written)}",
         place(node, node.inputs[0]),
@@ -85,6 +87,24 @@ def _problems(node: Node, framework: Framework, network: str, claims: tuple[Clai
         network=network,
         claims=claims if confidence is None else (),
     )
+
+
+def _infinite_input(node: Node, network: Network, claims: tuple[Claim, ...]) -> Iterator[Problem]:
+    """A layer that gets the logarithm of what a rectifier cut off: that is -inf, even where no gradient goes back."""
+    if network.framework is not Framework.TORCH or _written(node) != "log" or not node.inputs:
+        return
+    function = function_of(source_of(node.inputs[0]))
+    takers = (layer for layer in network.weighted if layer.order > node.order)
+    if function in _CUT_OFF and any(node in topological((layer,)) for layer in takers):
+        yield Problem(
+            f"log of something that can be exactly 0 ({function} makes every negative entry 0): the result is -inf "
+            "there, and the layers that get it have neither an output nor a gradient that is a number",
+            place(node, node.inputs[0]),
+            label="-inf where it is 0",
+            remedies=(Remedy(_INSIDE_LOGARITHM),),
+            network=network.name,
+            claims=claims,
+        )
 
 
 def _written(node: Node) -> str:
@@ -106,14 +126,20 @@ def _consequence(written: str) -> str:
     return "its slope is infinite there, and one such entry makes the gradient of every weight NaN"
 
 
-def _zero(node: Node) -> _Zero | None:
-    """Whether the argument of a root can be zero: nothing was added to it, and it ends at zero."""
+def _zero(node: Node, framework: Framework) -> _Zero | None:
+    """Whether the argument of a root can be zero: nothing was added to it, and it ends at zero.
+
+    PyTorch gives what a rectifier or a clamp cuts off the gradient 0, whatever comes in; TensorFlow multiplies what
+    comes in by 0, also where that is infinite. A clamp lets the gradient through where its argument is exactly 0.
+    """
     node = source_of(node)
     while node.kind is Kind.MULTIPLY and len(node.inputs) == 1 and (node.get("constant") or 0) > 0:
         node = source_of(node.inputs[0])
     function = function_of(node)
-    if function in _CUT_OFF or (function == "clamp" and node.get("minimum") == 0):
-        return _Zero(f"{function} makes every negative entry 0", None)
+    if function in _CUT_OFF:
+        return _cut_off(f"{function} makes every negative entry 0", framework)
+    if function == "clamp" and node.get("minimum") == 0:
+        return _zero(node.inputs[0], framework)
     if function in ("abs", "square") or _is_square(node):
         return _Zero("it is 0 where its argument is", Confidence.MEDIUM)
     if node.kind is Kind.POOLING and node.get("type") == "variance":
@@ -121,17 +147,24 @@ def _zero(node: Node) -> _Zero | None:
     if node.kind is Kind.LOSS and node.get("function") in _ERRORS:
         return _Zero(_ERRORS[str(node.get("function"))], Confidence.MEDIUM)
     if node.kind is Kind.POOLING and node.get("type") in ("sum", "average"):
-        return _sum_of_squares(source_of(node.inputs[0]))
+        return _sum_of_squares(source_of(node.inputs[0]), framework)
     return None
 
 
-def _sum_of_squares(node: Node) -> _Zero | None:
+def _cut_off(what: str, framework: Framework, norm: bool = False) -> _Zero | None:
+    """What a rectifier makes zero; under Keras it depends on the backend whether that harms."""
+    if framework is Framework.TORCH:
+        return None
+    return _Zero(f"{what}, and TensorFlow multiplies the infinite slope by 0", Confidence.MEDIUM, norm)
+
+
+def _sum_of_squares(node: Node, framework: Framework) -> _Zero | None:
     if function_of(node) in ("square", "abs") or _is_square(node):
         inner = source_of(node.inputs[0])
         if _is_difference(inner):
             return _Zero("the distance of two equal vectors", None, norm=True)
         if function_of(inner) in _CUT_OFF:
-            return _Zero("the length of a vector whose entries are all cut off", None, norm=True)
+            return _cut_off("the length of a vector whose entries are all cut off", framework, norm=True)
         return _Zero("the length of a vector of zeros", Confidence.MEDIUM, norm=True)
     return None
 
@@ -148,14 +181,14 @@ def _is_difference(node: Node) -> bool:
     return bool(first & second)
 
 
-def _selection(node: Node, network: str, claims: tuple[Claim, ...]) -> Iterator[Problem]:
+def _selection(node: Node, framework: Framework, network: str, claims: tuple[Claim, ...]) -> Iterator[Problem]:
     """`where(c, f(x), ...)` with a condition on x: the gradient of entries not selected is 0 times infinity."""
     condition = node.get("condition")
     if not isinstance(condition, Node):
         return
     known = {id(source) for source in topological((condition,))}
     for branch in node.inputs:
-        found = _singular(branch) if branch is not condition else None
+        found = _singular(branch, framework) if branch is not condition else None
         if found is None or not _is_judged(found.inputs[0], known) or not _differentiable(found):
             continue
         trained = _trained(found)
@@ -184,20 +217,25 @@ def _name(node: Node) -> str:
     return {"reciprocal": "the quotient"}.get(function_of(node), function_of(node))
 
 
-def _singular(node: Node, depth: int = _DEEPEST) -> Node | None:
+def _singular(node: Node, framework: Framework, depth: int = _DEEPEST) -> Node | None:
     """A function in a branch of a selection whose argument may lie where it is not defined."""
     node = source_of(node)
     if function_of(node) in _SINGULAR:
-        return None if _is_safe(node.inputs[0]) else node
+        return None if _is_safe(node.inputs[0], framework) else node
     if depth == 0 or node.kind not in (Kind.MULTIPLY, Kind.ADD, Kind.ACTIVATION):
         return None
-    return next((found for source in node.inputs if (found := _singular(source, depth - 1)) is not None), None)
+    found = (_singular(source, framework, depth - 1) for source in node.inputs)
+    return next((node for node in found if node is not None), None)
 
 
-def _is_safe(node: Node) -> bool:
-    """Whether an argument is above zero for sure, or has been made so by a selection."""
+def _is_safe(node: Node, framework: Framework) -> bool:
+    """Whether an argument is above zero for sure, has been made so by a selection, or stops what is no number."""
     node = source_of(node)
     if function_of(node) in _POSITIVE or (function_of(node) == "clamp" and (node.get("minimum") or 0) > 0):
+        return True
+    if framework is Framework.TORCH and (
+        function_of(node) in _CUT_OFF or (function_of(node) == "clamp" and node.get("minimum") == 0)
+    ):
         return True
     if node.kind is Kind.RESHAPE and node.get("operation") == "where":
         return True
