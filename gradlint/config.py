@@ -136,6 +136,7 @@ _SEVERITY = Key(Severity, '"note", "warning" or "error"')
 
 KEYS: Mapping[str, Key] = {
     "baseline": Key(_text, "the name of a file"),
+    "cache-dir": Key(_text, "the name of a folder"),
     "exclude": _PATTERNS,
     "exploding": Key(_positive, "a number above 0"),
     "extend-exclude": _PATTERNS,
@@ -167,7 +168,8 @@ KEYS: Mapping[str, Key] = {
 class Settings:
     """Everything that can be set. `origins` says of each value that is no default where it came from.
 
-    Patterns, rule folders and the baseline are relative to `root`, the folder of the configuration file. With
+    Patterns, rule folders, the baseline and the folder of the cache are relative to `root`, the folder of the
+    configuration file. Without `cache` no results are kept, and none from earlier runs are taken. With
     `diff_base` only findings on lines that changed since that revision of git are reported. `calls` build the real
     networks where `measuring` is LIVE. The probe draws each network `probe_seeds` times and takes `probe_steps`
     optimizer steps before it measures; one network may take `probe_time_limit` seconds and `probe_memory_limit` GiB.
@@ -187,6 +189,8 @@ class Settings:
     force_exclude: bool = False
     respect_gitignore: bool = True
     rule_folders: tuple[str, ...] = ()
+    cache: bool = True
+    cache_dir: str = ""
     baseline: str = ""
     diff_base: str = ""
     output_format: str = "full"
@@ -219,6 +223,11 @@ class Settings:
     def baseline_file(self) -> Path | None:
         """The baseline, if there is one."""
         return self.root / self.baseline if self.baseline else None
+
+    @property
+    def cache_folder(self) -> Path | None:
+        """The folder of the cache, where one is set."""
+        return self.root / self.cache_dir if self.cache_dir else None
 
     @property
     def folders_of_rules(self) -> tuple[Path, ...]:

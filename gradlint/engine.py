@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
@@ -23,7 +23,11 @@ from gradlint.subjects import SourceSubject
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from gradlint.cache import Cache
     from gradlint.probing import Prober, Questions
+
+Progress = Callable[[str], None]
+"""Is told in a few words what is being done, each time that changes."""
 
 FILES_PER_PROCESS = 32
 """Fewer files than this do not pay for the start of another process."""
@@ -79,8 +83,8 @@ class Plan:
         )
 
 
-def check(paths: Sequence[Path | str], settings: Settings, progress: Callable[[str], None] | None = None) -> Report:
-    """Lint files and folders; measure what is found, if the settings say so. `progress` is told what is measured.
+def check(paths: Sequence[Path | str], settings: Settings, progress: Progress | None = None) -> Report:
+    """Lint files and folders; measure what is found, if the settings say so. `progress` is told what is being done.
 
     Raises:
         ProbeUnavailable: gradients are to be measured, and PyTorch or the device is not there.
@@ -103,7 +107,7 @@ def check(paths: Sequence[Path | str], settings: Settings, progress: Callable[[s
         else:
             warnings.append(f"{result.name}: {result.reason}")
     with _prober(settings, progress) as prober:
-        results = _lint_all(plan, files, _watching(plan, prober))
+        results = _lint_all(plan, files, _watching(plan, prober), progress)
         report = old_code.sift(_report(plan, results), plan.codes)
         report = _measured(plan, report, results, prober)
     return replace(
@@ -114,7 +118,7 @@ def check(paths: Sequence[Path | str], settings: Settings, progress: Callable[[s
     )
 
 
-def check_bytes(data: bytes, name: str, settings: Settings, progress: Callable[[str], None] | None = None) -> Report:
+def check_bytes(data: bytes, name: str, settings: Settings, progress: Progress | None = None) -> Report:
     """Lint the content of one file that need not exist; what it imports is looked for where `name` points.
 
     Raises:
@@ -144,7 +148,7 @@ def _names(files: Iterable[Found]) -> dict[Path, str]:
     return {Path(os.path.realpath(found.path)): found.name for found in files}
 
 
-def _prober(settings: Settings, progress: Callable[[str], None] | None) -> AbstractContextManager[Prober | None]:
+def _prober(settings: Settings, progress: Progress | None) -> AbstractContextManager[Prober | None]:
     """What measures the findings of a run, if anything does."""
     if settings.measuring is Measuring.OFF:
         return nullcontext()
@@ -189,23 +193,63 @@ def _measured(plan: Plan, report: Report, results: Sequence[FileResult], prober:
     return replace(report, findings=shown, failures=failures)
 
 
-def _lint_all(plan: Plan, files: Sequence[Found], watch: Callable[[FileResult], None]) -> list[FileResult]:
-    """The results of all files, in their order; `watch` is told each as soon as it is there."""
+def _lint_all(
+    plan: Plan, files: Sequence[Found], watch: Callable[[FileResult], None], progress: Progress | None
+) -> list[FileResult]:
+    """The results of all files, in their order; `watch` is told each new one as soon as it is there."""
     names = _names(files)
-    jobs = plan.settings.jobs or min(os.cpu_count() or 1, 1 + len(files) // FILES_PER_PROCESS)
-    jobs = min(jobs, len(files))
+    cache = _cache(plan, names)
+    kept = {} if cache is None else {found.name: result for found in files if (result := cache.get(found)) is not None}
+    rest = [found for found in files if found.name not in kept]
+    done = len(kept)
+
+    def tell(result: FileResult) -> None:
+        nonlocal done
+        done += 1
+        watch(result)
+        if progress is not None:
+            progress(f"linting: {done} of {len(files)} files")
+
+    new = dict(zip((found.name for found in rest), _lint(plan, rest, names, tell), strict=True))
+    if cache is not None:
+        for found in rest:
+            cache.put(found, new[found.name])
+        cache.save()
+    return [new.get(found.name) or kept[found.name] for found in files]
+
+
+def _cache(plan: Plan, names: Mapping[Path, str]) -> Cache | None:
+    """The cache, unless it is off or findings are measured: what measuring needs is not kept."""
+    if not plan.settings.cache or plan.settings.measuring is not Measuring.OFF:
+        return None
+    from gradlint.cache import Cache, cache_folder
+
+    return Cache(cache_folder(plan.settings.cache_folder), plan.settings, plan.codes, names)
+
+
+def _lint(
+    plan: Plan, files: Sequence[Found], names: Mapping[Path, str], tell: Callable[[FileResult], None]
+) -> list[FileResult]:
+    useful = len(files) if plan.settings.jobs else 1 + len(files) // FILES_PER_PROCESS
+    jobs = min(plan.settings.jobs or _cores(), useful)
     if jobs > 1:
         from gradlint.workers import lint_in_processes
 
-        return lint_in_processes(plan.settings, names, files, jobs, watch)
-    from gradlint.linting import Linter
+        return lint_in_processes(plan.settings, names, files, jobs, tell)
+    results: list[FileResult] = []
+    if files:
+        from gradlint.linting import Linter
 
-    linter = Linter(plan.settings, plan.catalogue, plan.rules, names)
-    results = []
-    for found in files:
-        results.append(linter.lint(found))
-        watch(results[-1])
+        linter = Linter(plan.settings, plan.catalogue, plan.rules, names)
+        for found in files:
+            results.append(linter.lint(found))
+            tell(results[-1])
     return results
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _report(plan: Plan, results: Sequence[FileResult]) -> Report:

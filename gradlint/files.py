@@ -1,10 +1,17 @@
-"""Writing files so that nobody ever sees half of one."""
+"""What identifies the content of a file, and writing files so that nobody ever sees half of one."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import tempfile
 from pathlib import Path
+
+_DIGEST_SIZE = 16
+
+
+def digest(data: bytes) -> str:
+    """What identifies some content: 128 bits of BLAKE2b, as hexadecimal digits."""
+    return hashlib.blake2b(data, digest_size=_DIGEST_SIZE).hexdigest()
 
 
 def write_whole(file: Path, data: bytes) -> None:
@@ -13,6 +20,8 @@ def write_whole(file: Path, data: bytes) -> None:
     Raises:
         OSError: it cannot be written.
     """
+    import tempfile  # only where something is written
+
     target = Path(os.path.realpath(file))
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:32]}.", suffix=".tmp")
     made = Path(name)

@@ -16,7 +16,7 @@ from gradlint.config import Measuring, Settings
 from gradlint.findings import Finding, Related, Span
 from gradlint.flow import gradient_flow
 from gradlint.network import Network, Origin
-from gradlint.results import Failure, FileResult, Guard, PlacedSuppression, finding_of
+from gradlint.results import Dependencies, Failure, FileResult, Guard, PlacedSuppression, finding_of
 from gradlint.sources import Found, Scope, SourceError, SourceFile, SourceLoader
 from gradlint.sources.parsing import syntax_error
 from gradlint.stack import on_deep_stack
@@ -75,17 +75,30 @@ class Linter:
         """Everything there is to say about a file; `data` is its content where it is not to be read from disk."""
         if self.loader.held_bytes > MAXIMUM_HELD_BYTES:
             self.loader = SourceLoader(self.names)
+        self.loader.forget()
         try:
             source = self._source(found, data)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             return FileResult(found.name, failures=(Failure(f"{found.name}: {reason}"),))
         if not source.may_matter:
-            return _glance(source, found.named)
+            return replace(_glance(source, found.named), dependencies=self._dependencies())
         guard = Guard(found.name)
         with _collecting_afterwards():
             result = guard(on_deep_stack, lambda: self._lint(source, guard))
-        return replace(result or FileResult(found.name), failures=tuple(guard.failures))
+        result = result or FileResult(found.name)
+        return replace(result, failures=tuple(guard.failures), dependencies=self._dependencies())
+
+    def _dependencies(self) -> Dependencies | None:
+        """What the result of a file rests on, in a run that keeps its results."""
+        if not self.settings.cache:
+            return None
+        self.loader.note_packages()
+        loaded, found = self.loader.loaded, self.loader.found
+        return Dependencies(
+            tuple((path, "" if source is None else source.digest) for path, source in loaded.items()),
+            tuple((*key, None if path is None else str(path)) for key, path in found.items()),
+        )
 
     def _source(self, found: Found, data: bytes | None) -> SourceFile:
         """The file with its tree, if another file that imports it has had it parsed already."""

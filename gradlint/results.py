@@ -95,11 +95,25 @@ class PlacedSuppression:
 
 
 @dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What the result of a file rests on, for whoever wants to know whether it still holds.
+
+    `files` are the files that were read, itself among them, by real path, each with a digest of its content (empty
+    where it could not be read). `modules` are the imports that were followed: the folder of the importing file, the
+    dotted name, the number of dots before it, and the file that it led to, if to one of the project.
+    """
+
+    files: tuple[tuple[str, str], ...]
+    modules: tuple[tuple[str, str, int, str | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FileResult:
     """One file after linting: findings not yet suppressed, filtered or merged with those of other files.
 
     `questions` say, for each of `findings`, what measuring could confirm or refute; they are there only in a run
     that measures. `failures` say what gradlint could not do. `relevant` is false where a look at the bytes was enough.
+    `dependencies` are there in a run that keeps its results.
     """
 
     name: str
@@ -112,6 +126,7 @@ class FileResult:
     notes: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()
     relevant: bool = True
+    dependencies: Dependencies | None = None
 
 
 @dataclass(frozen=True, slots=True)

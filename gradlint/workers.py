@@ -6,7 +6,7 @@ import multiprocessing
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -17,6 +17,9 @@ from gradlint.sources import Found
 
 _CHUNK = 8
 """Files handed out at a time: neighbours import the same modules, which a process then evaluates once."""
+
+_MOST = 61
+"""More processes than this Windows cannot wait for."""
 
 _linter: Linter | None = None
 
@@ -47,15 +50,16 @@ def _in_pool(
     jobs: int,
     watch: Callable[[FileResult], None] = lambda _: None,
 ) -> list[list[FileResult] | None]:
-    """The results of each chunk; None for one that was lost with its process."""
+    """The results of each chunk; None for one that was lost with its process. The largest are handed out first."""
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
-    pool = ProcessPoolExecutor(min(jobs, len(chunks)), context, _start, (settings, dict(names)))
+    pool = ProcessPoolExecutor(min(jobs, len(chunks), _MOST), context, _start, (settings, dict(names)))
+    order = sorted(range(len(chunks)), key=lambda number: -sum(map(_size, chunks[number])))
+    results: list[list[FileResult] | None] = [None] * len(chunks)
     try:
-        futures = [pool.submit(_lint, chunk) for chunk in chunks]
-        results = []
-        for future in futures:
-            results.append(_result(future))
-            for result in results[-1] or ():
+        futures = {pool.submit(_lint, chunks[number]): number for number in order}
+        for future in as_completed(futures):
+            results[futures[future]] = finished = _result(future)
+            for result in finished or ():
                 watch(result)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -64,6 +68,13 @@ def _in_pool(
         raise
     pool.shutdown()
     return results
+
+
+def _size(found: Found) -> int:
+    try:
+        return found.path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _result(future: Future[list[FileResult]]) -> list[FileResult] | None:

@@ -34,6 +34,7 @@ def test_every_key_is_read(tmp_path: Path, name: str, table: str) -> None:
         respect-gitignore = false
         rule-folders = ["lint/rules"]
         baseline = "old/known.json"
+        cache-dir = ".cache"
         output-format = "concise"
         vanishing = 1e-4
         exploding = 10_000
@@ -64,6 +65,7 @@ def test_every_key_is_read(tmp_path: Path, name: str, table: str) -> None:
         respect_gitignore=False,
         rule_folders=("lint/rules",),
         baseline="old/known.json",
+        cache_dir=".cache",
         output_format="concise",
         vanishing=1e-4,
         exploding=1e4,

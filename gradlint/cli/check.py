@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -37,8 +38,9 @@ _STDIN = "-"
 @click.option("--statistics", is_flag=True, help="Count the findings by rule.")
 @config_option
 @isolated_option
-@click.option("--no-cache", is_flag=True, help="Take no result from an earlier run.")
-@click.option("--jobs", type=click.IntRange(min=0), metavar="N", help="Processes; 0 for as many as are useful.")
+@click.option("--no-cache", is_flag=True, help="Take no results from earlier runs, and keep none.")
+@click.option("--cache-dir", metavar="FOLDER", help="Keep results here.")
+@click.option("--jobs", type=click.IntRange(min=0), metavar="N", help="Processes; 0 for as many as there are cores.")
 @click.option("--force-exclude", is_flag=True, default=None, help="Exclude files even where they are named.")
 @click.option("--stdin-filename", metavar="NAME", help="What to call standard input (`-`).")
 @click.option("-q", "--quiet", is_flag=True, help="Print findings only.")
@@ -94,6 +96,10 @@ def _settings(paths: Sequence[str], options: dict[str, Any]) -> Settings:
     overrides |= {key: options[key] for key in ("jobs", "force_exclude")}
     for key, kind in (("min_severity", Severity), ("min_confidence", Confidence)):
         overrides[key] = None if options[key] is None else kind(options[key])
+    overrides |= {
+        "cache": False if options["no_cache"] else None,
+        "cache_dir": options["cache_dir"] and str(Path(options["cache_dir"]).absolute()),
+    }
     overrides |= probe_overrides(options) | calls_override(options) | old_code_overrides(options)
     return read_settings(paths, options["config"], options["isolated"]).override(overrides)
 

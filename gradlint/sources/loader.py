@@ -21,15 +21,28 @@ class SourceLoader:
     """Finds and reads the project's own modules. One per run; it keeps every file that it has read.
 
     `names` says how the user calls a file, by its real path; a file that is not among them goes by its
-    path relative to the working folder where it lies inside, else by its full path.
+    path relative to the working folder where it lies inside, else by its full path. `loaded` and `found` are what
+    was asked for since `forget`: files by real path, and imports (folder, dotted name, dots) with what they led to.
     """
 
     def __init__(self, names: Mapping[Path, str] | None = None) -> None:
         self._names = dict(names or {})
+        self.loaded: dict[str, SourceFile | None] = {}
+        self.found: dict[tuple[str, str, int], Path | None] = {}
         self._sources: dict[str, SourceFile | None] = {}
         self._folders: dict[str, frozenset[str]] = {}
         self._roots: dict[str, tuple[str, ...]] = {}
         self._modules: dict[tuple[str, str, int], Path | None] = {}
+
+    def forget(self) -> None:
+        """Begin anew to note what is asked for."""
+        self.loaded, self.found = {}, {}
+
+    def note_packages(self) -> None:
+        """Ask which folders around each loaded file are packages: the name of its module depends on that."""
+        for path in tuple(self.loaded):
+            while self.find_module(Path(path), "", 1) is not None and os.path.dirname(path) != path:
+                path = os.path.dirname(path)
 
     def load(self, path: Path) -> SourceFile | None:
         """The file at `path`, or None where it cannot be read."""
@@ -40,12 +53,14 @@ class SourceLoader:
             except OSError:
                 source = None
             self._sources[real] = source
+        self.loaded[real] = self._sources[real]
         return self._sources[real]
 
     def add(self, source: SourceFile) -> None:
         """Make `source` the file that `load` gives for its path."""
         if source.path is not None:
-            self._sources[os.path.realpath(source.path)] = source
+            real = os.path.realpath(source.path)
+            self._sources[real] = self.loaded[real] = source
 
     @property
     def held_bytes(self) -> int:
@@ -68,6 +83,7 @@ class SourceLoader:
         key = (folder, dotted, level)
         if key not in self._modules:
             self._modules[key] = self._search(folder, dotted, level)
+        self.found[key] = self._modules[key]
         return self._modules[key]
 
     def _search(self, folder: str, dotted: str, level: int) -> Path | None:

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gradlint.files import digest
 from gradlint.findings import Span
 from gradlint.sources.decoding import NEWLINE, decode, may_matter
 from gradlint.sources.errors import SourceError
@@ -57,6 +58,11 @@ class SourceFile:
     def may_matter(self) -> bool:
         """Whether the file names a framework at all; costs no parsing."""
         return may_matter(self.data)
+
+    @cached_property
+    def digest(self) -> str:
+        """What identifies the content."""
+        return digest(self.data)
 
     @property
     def text(self) -> str:
