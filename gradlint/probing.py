@@ -18,7 +18,7 @@ Progress = Callable[[str], None]
 """Is told in a few words what is being done, each time that changes."""
 
 GIB = 1 << 30
-NOTHING = "nothing that it claims can be measured"
+NOTHING = "it claims nothing that can be measured"
 
 
 class Prober:

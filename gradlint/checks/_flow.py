@@ -34,9 +34,9 @@ class Flow:
         return frozenset(id(parameter) for node in self.reached for parameter in node.parameters.values())
 
 
-def flow(tensor: Node) -> Flow:
-    """Follow the gradient back from `tensor`."""
-    seen: set[int] = {id(tensor)}
+def flow(tensor: Node, around: Node | None = None) -> Flow:
+    """Follow the gradient back from `tensor`, on ways that do not lead through `around`."""
+    seen: set[int] = {id(tensor), id(around)}
     reached: list[Node] = []
     cuts: list[Node] = []
     stack = [tensor]

@@ -86,7 +86,10 @@ def _single_score(use: Use) -> bool:
 def _single(node: Node, network: Network | None, framework: Framework = Framework.TORCH) -> Problem:
     value = "0" if function_of(node) == "log_softmax" else "1"
     framework = network.framework if network is not None else framework
-    behind = tuple(p for n in flow(node).reached for p in n.parameters.values() if p.trainable)
+    outputs = network.outputs if network is not None else ()
+    elsewhere = frozenset().union(*(flow(output, around=node).parameters for output in outputs if output is not node))
+    parameters = (p for n in flow(node).reached for p in n.parameters.values())
+    behind = tuple(p for p in parameters if p.trainable and id(p) not in elsewhere)
     return Problem(
         f"{function_of(node)} over a single unit is always {value}, whatever comes in, and its gradient is always 0",
         place(node, node.inputs[0]),

@@ -81,7 +81,7 @@ class Probe:
             for evidence in found:
                 if evidence.status is status:
                     return evidence
-        return found[0] if found else Evidence(reason="nothing that it claims can be measured")
+        return found[0] if found else Evidence(reason="it claims nothing that can be measured")
 
     def measure(self, network: Network, imagined: bool = False) -> Measurement:
         """All figures of `network` at initialization (or after the steps of the settings), under a neutral loss.
@@ -107,7 +107,11 @@ class Probe:
             if question.kind is ClaimKind.ATTENUATED:
                 values["bypass"] = question.layer
                 plain = self._measure(question.network, question.builds, values)
-            return judge(question, measurement, plain)
+            evidence = judge(question, measurement, plain)
+            if evidence.status is Status.REFUTED and question.inputs == "zero":  # zeros may be stopped on the way
+                values["inputs"] = "equal"
+                return judge(question, self._measure(question.network, question.builds, values))
+            return evidence
         except NotMeasurable as reason:
             predicted = question.predicted if question.kind in LOGARITHMIC else None
             return Evidence(predicted_log10=predicted, reason=str(reason))

@@ -40,6 +40,9 @@ def measure(network: NetworkSpec, request: Request) -> Measurement:
     if request.bypass is not None:
         network = _bypassed(network, request.bypass)
     chosen = plan(network, request)
+    if request.inputs == "equal":
+        network = _without_dropout(network)
+        chosen = dataclasses.replace(chosen, assumptions=(*chosen.assumptions, "equal inputs, and no dropout"))
     awake = awakened(network)
     results = [_measure_seed(network, awake, chosen, request, seed) for seed in range(chosen.seeds)]
     return joined(results, chosen)
@@ -64,6 +67,8 @@ def draw_input(network: NetworkSpec, chosen: Plan, request: Request, position: i
         return torch.randint(0, token_range(network, position), shape, generator=generator).to(request.device)
     if request.inputs == "zero":
         return torch.zeros(shape, device=request.device)
+    if request.inputs == "equal":
+        generator = Generator().manual_seed(generator.initial_seed())
     if holds_pixels(network, position):
         return (PIXEL * torch.rand(shape, generator=generator)).to(request.device)
     return torch.randn(shape, generator=generator).to(request.device)
@@ -217,6 +222,14 @@ def _bypassed(network: NetworkSpec, position: int) -> NetworkSpec:
     nodes = list(network.nodes)
     nodes[position] = dataclasses.replace(nodes[position], attributes={"function": "linear"}, parameters={})
     return dataclasses.replace(network, nodes=tuple(nodes))
+
+
+def _without_dropout(network: NetworkSpec) -> NetworkSpec:
+    nodes = tuple(
+        dataclasses.replace(node, attributes={**node.attributes, "rate": 0.0}) if node.kind == "dropout" else node
+        for node in network.nodes
+    )
+    return dataclasses.replace(network, nodes=nodes)
 
 
 def joined(results: Sequence[Measurement], chosen: Plan) -> Measurement:

@@ -24,8 +24,8 @@ class Request:
 
     `seeds`, `time_limit` (seconds) and `memory_limit` (bytes) are upper limits; a very large network is drawn
     fewer times. `loss` is a name of a loss or "neutral". `bypass` is the position of an activation to leave
-    out. `inputs` is "random" or "zero". `horizon` is over how many steps the gradients of recurrent layers are
-    followed, 0 for not at all.
+    out. `inputs` is "random", "zero", or "equal" for random ones that are all the same, and no dropout. `horizon`
+    is over how many steps the gradients of recurrent layers are followed, 0 for not at all.
     """
 
     seeds: int = 5

@@ -106,6 +106,23 @@ def test_a_blocked_branch(probe: Probe) -> None:
         assert probe.confirm(network, claim).status is expected
 
 
+@pytest.mark.parametrize(("margin", "expected"), [(0.0, Status.CONFIRMED), (1e-3, Status.REFUTED)])
+def test_a_distance_is_measured_where_it_is_zero(probe: Probe, margin: float, expected: Status) -> None:
+    g = Graph("he_normal")
+    weights = g.linear(g.input(4, 8), 8)
+    sides = []
+    for _ in range(2):  # zero inputs are stopped by the rectifier, and dropout makes equal ones differ
+        layer = g.node(Kind.LINEAR, g.input(4, 8), shape=(4, 8), in_features=8, out_features=8)
+        layer.parameters = weights.parameters
+        sides.append(g.node(Kind.DROPOUT, g.activation(layer, "relu"), shape=(4, 8), rate=0.1))
+    difference = g.add(*sides, coefficients=(1.0, -1.0))
+    squares = g.node(Kind.MULTIPLY, difference, difference, shape=(4, 8))
+    g.activation(g.add(squares, constant=margin), "sqrt")
+    found = probe.confirm(g.network(), Claim(ClaimKind.NAN, inputs="zero"))
+    assert found.status is expected
+    assert "equal inputs" in found.reason
+
+
 def test_progress_is_told_once_for_each_network() -> None:
     told: list[str] = []
     with Probe(progress=told.append) as probe:
