@@ -55,8 +55,18 @@ def check_training(subject: TrainingSubject) -> Iterator[Problem]:
             inside = any(counterpart(member.network, node) for member in subject.networks)
             if id(node) not in seen and not inside:
                 seen.add(id(node))
+                if _trains_nothing(node):
+                    continue
                 name = subject.networks[0].network.name if len(subject.networks) == 1 else ""
                 yield from _problems(node, subject.loop.framework, name)
+
+
+def _trains_nothing(node: Node) -> bool:
+    """Whether no gradient goes on from here to anything that is trained, as from the output of a teacher."""
+    behind = flow(node)
+    parameters = [parameter for source in behind.reached for parameter in source.parameters.values()]
+    known = not any(source.kind is Kind.OPAQUE for source in behind.reached) and bool(behind.cuts or parameters)
+    return known and not any(parameter.trainable for parameter in parameters)
 
 
 def _problems(node: Node, framework: Framework, network: str) -> Iterator[Problem]:

@@ -226,6 +226,10 @@ def _deque(context: Context, iterable: Value = (), *args: Value, **kwargs: Value
     return context.iterate(iterable)
 
 
+def _chosen(context: Context, *args: Value, **kwargs: Value) -> Value:
+    return context.unknown("what is drawn at random")
+
+
 def _itemgetter(context: Context, *keys: Value) -> Value:
     def get(context: Context, value: Value) -> Value:
         from gradlint.evaluation import subscripts
@@ -440,6 +444,7 @@ NAMES: dict[str, Value] = {
     "warnings.simplefilter": Native("warnings.simplefilter", _quiet),
     "gc.collect": Native("gc.collect", _quiet),
     "random.seed": Native("random.seed", _quiet),
+    **{f"random.{name}": Native(f"random.{name}", _chosen) for name in ("sample", "choice", "choices")},
     "numpy.random.seed": Native("numpy.random.seed", _quiet),
     "contextlib.nullcontext": python_class(
         "contextlib.nullcontext",

@@ -349,3 +349,29 @@ def draw(module):
     assert lint(text, "unapplied-initializer") == []
     known = text.replace("self.backbone = backbone", "self.backbone = nn.Conv1d(16, 16, 1)")
     assert [name for _, name in lint(known, "GRD205")] == ["unapplied-initializer"]
+
+
+@pytest.mark.parametrize(
+    ("teach", "lines"),
+    [
+        ("with torch.no_grad():\n        soft = F.softmax(teacher(x), dim=-1)", []),
+        ("soft = F.softmax(teacher(x), dim=-1).detach()", []),
+        ("soft = F.softmax(model(x), dim=-1)", ["log-of-softmax"]),
+    ],
+)
+def test_the_logarithm_of_what_a_teacher_says_has_no_gradient(
+    teach: str, lines: list[str], lint: Callable[..., list[tuple[int, str]]]
+) -> None:
+    text = (
+        PREFACE
+        + f"""
+teacher = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 1))
+for x, y in loader:
+    {teach}
+    loss = (soft * (soft.log() - F.log_softmax(model(x), dim=-1))).sum()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+    )
+    assert [name for _, name in lint(text.replace("32, 1)", "32, 4)").replace("64, 1)", "64, 4)"), "GRD605")] == lines
