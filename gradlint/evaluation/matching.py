@@ -56,7 +56,7 @@ def _matches(interpreter: Interpreter, pattern: Any, subject: Value, scope: Scop
 
 
 def _matches_class(interpreter: Interpreter, pattern: cst.MatchClass, subject: Value, scope: Scope) -> bool | None:
-    from gradlint.evaluation.builtins import is_instance
+    from gradlint.evaluation.kinds import is_instance
 
     matched = is_instance(interpreter, subject, interpreter.evaluate(pattern.cls, scope))
     if matched is not True:

@@ -144,7 +144,7 @@ def _join(interpreter: Any, value: str, parts: Value) -> Value:
 
 
 def _sort(interpreter: Any, value: list[Value], key: Value = None, reverse: Value = False) -> None:
-    from gradlint.evaluation.builtins import sorted_values
+    from gradlint.evaluation.sequences import sorted_values
 
     interpreter.modified(value)
     result = sorted_values(interpreter, value, key, reverse)

@@ -1,0 +1,118 @@
+"""Imports between the files of a project: what they give is what Python would give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gradlint.evaluation.driver import Evaluator
+from gradlint.sources import SourceLoader
+
+HEAD = "import torch\nfrom torch import nn\n"
+
+
+def widths(folder: Path, files: dict[str, str], main: str = "main.py") -> list[tuple[int | None, ...]]:
+    """The output widths of the linear layers of each network of `main`, in a project of these files."""
+    (folder / "pyproject.toml").write_text("")
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    loader = SourceLoader()
+    source = loader.load(folder / main)
+    assert source is not None
+    evaluation = Evaluator(loader).evaluate(source)
+    assert not [note for note in evaluation.notes if "failed" in note]
+    return [
+        tuple(node.get("out_features") for node in network.nodes if "out_features" in node.attributes)
+        for network in evaluation.networks
+    ]
+
+
+NET = """
+class Block(nn.Module):
+    def __init__(self, width=WIDTH):
+        super().__init__()
+        self.layer = nn.Linear(4, width)
+
+    def forward(self, x):
+        return self.layer(x)
+"""
+
+
+def test_a_class_that_is_imported_has_the_names_of_its_own_module(tmp_path: Path) -> None:
+    files = {
+        "blocks.py": f"{HEAD}WIDTH = 7\n{NET}",
+        "main.py": "from blocks import Block\nWIDTH = 9\nnet = Block()\n",
+    }
+    assert widths(tmp_path, files) == [(7,)]
+
+
+def test_what_a_definition_needs_may_itself_be_imported(tmp_path: Path) -> None:
+    files = {
+        "sizes.py": "def size():\n    return BASE * 2\nBASE = 5\n",
+        "blocks.py": f"{HEAD}from sizes import size\nWIDTH = size()\n{NET}",
+        "main.py": "import blocks\nnet = blocks.Block()\n",
+    }
+    assert widths(tmp_path, files) == [(10,)]
+
+
+def test_decorators_register_what_nobody_names(tmp_path: Path) -> None:
+    files = {
+        "registry.py": "KNOWN = {}\ndef register(cls):\n    KNOWN[cls.__name__] = cls\n    return cls\n",
+        "blocks.py": f"{HEAD}from registry import register\nWIDTH = 6\n@register{NET}",
+        "main.py": "import blocks\nfrom registry import KNOWN\nblocks.WIDTH\nnet = KNOWN['Block']()\n",
+    }
+    assert widths(tmp_path, files) == [(6,)]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "from blocks import *\nnet = Block()",
+        "import blocks\nnet = getattr(blocks, 'Block')()",
+        "import blocks\nnet = vars(blocks)['Block']()",
+        "import blocks\nnet = blocks.__dict__['Block']()",
+        "from blocks import make\nnet = make('Block')",
+        "from blocks import Wide\nnet = Wide()",
+    ],
+)
+def test_a_definition_is_found_by_whatever_way(made: str, tmp_path: Path) -> None:
+    make = "def make(name):\n    return globals()[name]()\n"
+    wide = "class Wide(Block):\n    pass\n"
+    files = {"blocks.py": f"{HEAD}WIDTH = 3\n{NET}{make}{wide}", "main.py": made + "\n"}
+    assert widths(tmp_path, files) == [(3,)]
+
+
+def test_a_name_that_is_bound_twice_is_what_it_was_bound_to_last(tmp_path: Path) -> None:
+    files = {
+        "blocks.py": f"{HEAD}WIDTH = 3\n{NET}\nclass Block(Block):\n    def __init__(self):\n        super().__init__(11)\n",
+        "main.py": "from blocks import Block\nnet = Block()\n",
+    }
+    assert widths(tmp_path, files) == [(11,)]
+
+
+def test_modules_that_import_each_other(tmp_path: Path) -> None:
+    files = {
+        "a.py": f"{HEAD}import b\nWIDTH = 5\n{NET}",
+        "b.py": "import a\ndef build():\n    return a.Block(8)\n",
+        "main.py": "from b import build\nnet = build()\n",
+    }
+    assert widths(tmp_path, files) == [(8,)]
+
+
+def test_a_file_that_was_imported_before_shows_all_its_networks(tmp_path: Path) -> None:
+    files = {
+        "blocks.py": f"{HEAD}WIDTH = 3\n{NET}\nclass Unused(Block):\n    def forward(self, x):\n        return x\n",
+        "main.py": "from blocks import Block\nnet = Block()\n",
+    }
+    assert widths(tmp_path, files) == [(3,)]
+    loader = SourceLoader()
+    evaluator = Evaluator(loader)
+    networks = []
+    for name in ("main.py", "blocks.py"):
+        source = loader.load(tmp_path / name)
+        assert source is not None
+        networks.append(sorted(network.name for network in evaluator.evaluate(source).networks))
+    assert networks == [["Block"], ["Unused"]]
