@@ -203,11 +203,16 @@ def _window(x: Tensor, kind: str, node: NodeSpec, count: int, target: tuple[int,
     raise NotMeasurable(f"no such pooling in PyTorch: {kind}")
 
 
+_EACH_ALIKE = frozenset({"average", "sum", "max"})
+"""Reductions of which a different choice of axes makes a difference of scale only."""
+
+
 def _reduce(x: Tensor, kind: str, node: NodeSpec, sizes: Sequence[int] | None) -> Tensor:
     axes = node.get("axes")
     if axes is None:
-        spatial = range(1, x.dim() - 1) if node.get("channel_axis", 1) == -1 else range(2, x.dim())
-        axes = tuple(spatial)
+        if kind not in _EACH_ALIKE:
+            raise NotMeasurable(f"it is not known which axes the {kind} is over")
+        axes = tuple(range(1, x.dim() - 1) if node.get("channel_axis", 1) == -1 else range(2, x.dim()))
     axes = tuple(int(axis) % x.dim() for axis in ((axes,) if isinstance(axes, int) else axes))
     keep = bool(node.get("keepdims", False)) if sizes is None else len(sizes) == x.dim()
     if not axes:
