@@ -7,64 +7,62 @@ from collections.abc import Callable, Mapping
 
 from gradlint.network import Kind, Node
 from gradlint.propagation import attention, combining, matmul, normalization, pooling, recurrent, reshaping
-from gradlint.propagation.context import Context, NotModelled, Weights, describe
+from gradlint.propagation.context import Context, NotModelled, describe
 from gradlint.propagation.dead import RECTIFIERS
 from gradlint.propagation.finite_width import after_function, after_weights
-from gradlint.propagation.forward import correlation, dropout_rate, fan_in
+from gradlint.propagation.forward import drawn, dropout_rate, passage
 from gradlint.propagation.functions import Key, key_of
-from gradlint.propagation.geometry import axis_size, entries, taps
+from gradlint.propagation.geometry import entries, extent
 from gradlint.propagation.moments import Moments, moments
-from gradlint.propagation.signal import NONE, Gradient, strength
+from gradlint.propagation.signal import NONE, Gradient, ln, strength
 
 Rule = Callable[[Node, Gradient, Context], list[Gradient]]
 
 
-def linear(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
-    """W^T g: the squared L2 norm grows by fan-in times weight variance."""
-    return [_transposed(node, gradient, float(fan_in(node)), context)]
-
-
-def convolution(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
-    """The same with the taps that fall inside the input."""
-    return [_transposed(node, gradient, fan_in(node) * taps(node), context)]
-
-
-def _transposed(node: Node, gradient: Gradient, fan: float, context: Context) -> Gradient:
-    weights: Weights = context.weights(node, fan)
+def transposed(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
+    """W^T g: the squared L2 norm grows by weight variance times fan-in, of taps that fall inside the input."""
+    weights, fan, inputs, _ = drawn(node, context)
     if weights.family == "identity":
-        return gradient.times(weights.gain**2)
+        return [gradient.times(weights.gain**2)]
     factor = fan * weights.variance
     units = 0.0
     if weights.mean:
-        outputs = entries(node) * fan_in(node) / max(entries(node.inputs[0]), 1) if node.shape else 1.0
+        outputs = entries(node) * inputs / max(entries(node.inputs[0]), 1) if node.shape else 1.0
         width = _units_out(node) or max(outputs, 1.0)
         pull = fan * weights.mean**2 * (1.0 + (width - 1.0) * max(gradient.units, 0.0))
         units = pull / (factor + pull) if factor + pull > 0.0 else 0.0
         factor += pull
-    moved = gradient.times(factor)._replace(units=units)
-    if not weights.mean and node.shape is not None:
-        moved = along_signal(node, gradient, moved, factor, context)
-    return after_weights(node, moved, weights, context)
+    log, work = gradient.log + ln(factor), gradient.work / math.sqrt(factor) if factor > 0.0 else 0.0
+    if not weights.mean and node.shape is not None and factor > 0.0:
+        log, work = _along_signal(node, gradient, log, work, factor, inputs, context)
+    spread, overlap, local = after_weights(node, gradient, weights, context)
+    return [
+        Gradient(
+            log, spread, gradient.samples, gradient.positions, units, overlap, local, work, 0.0, 1.0, gradient.alike
+        )
+    ]
 
 
-def along_signal(node: Node, gradient: Gradient, moved: Gradient, factor: float, context: Context) -> Gradient:
+def _along_signal(
+    node: Node, gradient: Gradient, log: float, work: float, factor: float, inputs: int, context: Context
+) -> tuple[float, float]:
     """Correct the gradient's component along the signal, which is not random: (W^T g) x = g (W x).
 
     Of a random vector that component is 1 / n of the squared norm; here it is what the inner product
     of gradient and signal, the same before and after the weights, makes it.
     """
     source = node.inputs[0]
-    before, after = context.signal(source), context.signal(node)
+    before, after = context.signals[id(source)], context.signals[id(node)]
     norm = strength(source, before)
-    if norm <= 0.0 or factor <= 0.0 or after.square <= 0.0:
-        return moved
-    positions = max(entries(source) / max((source.shape or (1,))[0], 1) / axis_size(source.shape, before.channel), 1.0)
+    if norm <= 0.0 or after.square <= 0.0:
+        return log, work
+    places = extent(source.shape, before.channel).places
     alike = max(gradient.positions * before.positions / before.square, 0.0)
-    random = factor / fan_in(node) * (1.0 + (positions - 1.0) * alike) / positions
+    random = factor / inputs * (1.0 + (places - 1.0) * alike) / places
     # A bias has its share of the product as well.
     work = gradient.work * min(factor * before.square / after.square, 1.0)
     total = max(factor - random, 0.0) + work * work / norm
-    return moved._replace(log=moved.log + math.log(total / factor), work=work / math.sqrt(total))
+    return log + math.log(total / factor), work / math.sqrt(total)
 
 
 def _units_out(node: Node) -> float:
@@ -74,10 +72,9 @@ def _units_out(node: Node) -> float:
 
 def activation(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
     """phi'(z) g, where pooling may have chosen the entries."""
-    signal = context.signal(node.inputs[0])
-    special = attention.SOFTMAX_LIKE_BACK.get(node.get("function"))
+    special = attention.SOFTMAX_LIKE_BACK.get(node.attributes.get("function", ""))
     if special is not None:
-        return [special(node, signal, gradient)]
+        return [special(node, context.signal(node.inputs[0]), gradient)]
     key = key_of(node)
     if key is None:
         raise NotModelled(f"the derivative of {describe(node)} is not known")
@@ -86,33 +83,32 @@ def activation(node: Node, gradient: Gradient, context: Context) -> list[Gradien
 
 def through_function(node: Node, source: Node, key: Key, gradient: Gradient, context: Context) -> Gradient:
     """The gradient behind an elementwise function of `source`, before it."""
-    signal = context.signal(source)
-    mean, variance = gradient.selected or (signal.mean, signal.variance)
-    result = moments(key, mean, variance)
-    if signal.skew and gradient.selected is None:
-        result = result.skewed(signal.skew)
-    if result.chi <= 0.0:
+    signal = context.signals[id(source)]
+    found = context.passages.get(id(node))
+    if gradient.selected is not None or found is None:
+        mean, variance = gradient.selected or (signal.mean, signal.variance)
+        found = passage(moments(key, mean, variance), signal)
+    result, samples, positions, units = found
+    chi = result.chi
+    if chi <= 0.0:
         return NONE
-    if result.chi == 1.0 and result.kappa == 1.0:
+    if chi == 1.0 and result.kappa == 1.0:
         return gradient
-
-    def carried(covariance: float) -> float:
-        rho = correlation(signal, covariance, signal.variance)
-        return min(result.slope_pair(rho) / result.chi, 1.0)
-
-    samples, positions = carried(signal.samples), carried(signal.positions)
-    luck = min(gradient.luck, max(1.0 / result.chi, 1.0))
-    moved = gradient.times(result.chi * luck)._replace(
-        samples=gradient.samples * samples,
-        alike=gradient.alike * samples,
-        positions=gradient.positions * positions,
-        units=gradient.units * carried(signal.units),
-        overlap=gradient.overlap * samples * samples,
-        local=gradient.local * positions * positions,
-        work=_work(gradient.work, result) / math.sqrt(luck),
-        rectified=result.chi if node.get("function") in RECTIFIERS else 0.0,
+    luck = 1.0 if gradient.luck == 1.0 else min(gradient.luck, max(1.0 / chi, 1.0))
+    overlap, local = gradient.overlap * samples * samples, gradient.local * positions * positions
+    return Gradient(
+        gradient.log + math.log(chi * luck),
+        after_function(node, gradient.spread, overlap, local, result.kappa, context),
+        gradient.samples * samples,
+        gradient.positions * positions,
+        gradient.units * units,
+        overlap,
+        local,
+        _work(gradient.work, result) / math.sqrt(luck),
+        chi if node.attributes.get("function") in RECTIFIERS else 0.0,
+        1.0,
+        gradient.alike * samples,
     )
-    return after_function(node, moved, result.kappa, context)
 
 
 def _work(work: float, result: Moments) -> float:
@@ -161,8 +157,8 @@ RULES: Mapping[Kind, Rule] = {
     Kind.INPUT: nothing,
     Kind.PARAMETER: nothing,
     Kind.CONSTANT: nothing,
-    Kind.LINEAR: linear,
-    Kind.CONVOLUTION: convolution,
+    Kind.LINEAR: transposed,
+    Kind.CONVOLUTION: transposed,
     Kind.EMBEDDING: nothing,
     Kind.RECURRENT: recurrent.backward,
     Kind.ATTENTION: attention.backward,

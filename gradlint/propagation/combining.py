@@ -12,7 +12,7 @@ from gradlint.propagation.functions import key_of
 from gradlint.propagation.geometry import broadcast, entries, normalized
 from gradlint.propagation.moments import moments
 from gradlint.propagation.quadrature import cumulative
-from gradlint.propagation.signal import NONE, Gradient, Latent, Signal, strength
+from gradlint.propagation.signal import NONE, Gradient, Latent, Signal, ln, strength
 
 # Parts of a concatenation that are kept apart.
 _MOST_PARTS = 256
@@ -72,6 +72,8 @@ def _leading(node: Node, inputs: Sequence[Signal]) -> int:
 
 def _spread_out(node: Node, operand: Node, signal: Signal, channel: int) -> Signal:
     """An operand as it is after broadcasting: repeated entries are equal."""
+    if operand.shape == node.shape:
+        return signal
     units, others = broadcast(operand.shape, node.shape, channel)
     if units > 1:
         signal = signal._replace(units=signal.square)
@@ -104,33 +106,28 @@ def concatenate(node: Node, inputs: Sequence[Signal], context: Context) -> Signa
     shares = [size / total for size in sizes]
     channel = _leading(node, inputs)
     rank = len(node.shape) if node.shape is not None else 2
+    axis = normalized(node.attributes.get("axis", 0 if node.get("stacked") else 1), rank)
     if node.get("stacked"):
-        axis = normalized(node.get("axis", 0), rank)
         channel = channel + 1 if axis <= channel else channel
-    else:
-        axis = normalized(node.get("axis", 1), rank)
-
-    def average(values: list[float]) -> float:
-        return sum(share * value for share, value in zip(shares, values, strict=True))
-
-    mean = average([s.mean for s in inputs])
-    square = average([s.square for s in inputs])
-    samples = average([s.samples for s in inputs])
-    within = [s.units if axis == channel else s.positions for s in inputs]
-    blended = mean * mean + sum(
-        share * share * (cov - s.mean * s.mean) for share, cov, s in zip(shares, within, inputs, strict=True)
-    )
-    if axis == channel:
-        positions, apart = average([s.positions for s in inputs]), average([s.apart for s in inputs])
-        parts = tuple(
-            (share * inner, part)
-            for (share, s) in zip(shares, inputs, strict=True)
-            for (inner, part) in (s.mixed or ((1.0, s._replace(latent=None)),))
-        )
-        mixed = parts if len(parts) < _MOST_PARTS else ()
-        return Signal(mean, square, samples, positions, apart, blended, channel, _common_latent(shares, inputs), mixed)
-    units = average([s.units for s in inputs])
-    return Signal(mean, square, samples, blended, min(average([s.apart for s in inputs]), blended), units, channel)
+    along = axis == channel
+    mean = square = samples = positions = apart = units = blended = 0.0
+    for share, s in zip(shares, inputs, strict=True):
+        mean += share * s.mean
+        square += share * s.square
+        samples += share * s.samples
+        positions += share * s.positions
+        apart += share * s.apart
+        units += share * s.units
+        blended += share * share * ((s.units if along else s.positions) - s.mean * s.mean)
+    blended += mean * mean
+    if along:
+        mixed: list[tuple[float, Signal]] = []
+        for share, s in zip(shares, inputs, strict=True):
+            mixed += [(share * inner, part) for inner, part in s.mixed] if s.mixed else [(share, s.bare())]
+        parts = tuple(mixed) if len(mixed) < _MOST_PARTS else ()
+        latent = _common_latent(shares, inputs)
+        return Signal(mean, square, samples, positions, apart, blended, channel, latent, parts)
+    return Signal(mean, square, samples, blended, min(apart, blended), units, channel)
 
 
 def _common_latent(shares: Sequence[float], inputs: Sequence[Signal]) -> Latent | None:
@@ -153,6 +150,8 @@ def gathered(node: Node, operand: Node, gradient: Gradient, channel: int, own: t
 
     `own` are the correlations of what multiplies the gradient, along the units and along the rest.
     """
+    if operand.shape == node.shape:
+        return 1.0
     units, others = broadcast(operand.shape, node.shape, channel)
     factor = 1.0
     if units > 1:
@@ -177,10 +176,24 @@ def add_back(node: Node, gradient: Gradient, context: Context) -> list[Gradient]
             results.append(NONE)
             continue
         factor = a * a * gathered(node, operand, gradient, channel, (1.0, 1.0))
-        part = context.signal(operand)
+        part = context.signals[id(operand)]
         share = a * (a * part.square + part.mean * (total.mean - a * part.mean)) / total.square if total.square else 0.0
         luck = _luck(operand, node, gradient.rectified, context) if gradient.rectified else 1.0
-        results.append(gradient.times(factor)._replace(work=gradient.work * share / math.sqrt(factor), luck=luck))
+        results.append(
+            Gradient(
+                gradient.log + ln(factor),
+                gradient.spread,
+                gradient.samples,
+                gradient.positions,
+                gradient.units,
+                gradient.overlap,
+                gradient.local,
+                gradient.work * share / math.sqrt(factor),
+                0.0,
+                luck,
+                gradient.alike,
+            )
+        )
     return results
 
 
@@ -232,26 +245,41 @@ def multiply_back(node: Node, gradient: Gradient, context: Context) -> list[Grad
 
 def concatenate_back(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
     """Each part has its share of the gradient."""
-    total = float(sum(entries(n) for n in node.inputs)) or 1.0
-    shares = [entries(n) / total for n in node.inputs]
-    mixed = context.signal(node).mixed
+    signals = context.signals
+    whole = strength(node, signals[id(node)])
+    mixed = signals[id(node)].mixed
     if not gradient.shares or len(gradient.shares) != len(mixed):
-        return [
-            _part(gradient, share, node, operand, context) for share, operand in zip(shares, node.inputs, strict=True)
-        ]
+        total = float(sum(entries(n) for n in node.inputs)) or 1.0
+        return [_part(gradient, entries(n) / total, (), whole, n, signals[id(n)]) for n in node.inputs]
     results, start = [], 0
     for operand in node.inputs:
-        width = len(context.signal(operand).mixed) or 1
+        signal = signals[id(operand)]
+        width = len(signal.mixed) or 1
         part = gradient.shares[start : start + width]
         start += width
-        share = sum(part)
+        share = part[0] if width == 1 else sum(part)
         inner = tuple([p / share for p in part]) if width > 1 and share > 0.0 else ()
-        results.append(_part(gradient, share, node, operand, context)._replace(shares=inner))
+        results.append(_part(gradient, share, inner, whole, operand, signal))
     return results
 
 
-def _part(gradient: Gradient, share: float, node: Node, operand: Node, context: Context) -> Gradient:
-    whole = strength(node, context.signal(node))
-    own = strength(operand, context.signal(operand)) / whole if whole > 0.0 else 0.0
-    part = gradient.times(share)
-    return part._replace(work=part.work * own, selected=gradient.selected)
+def _part(
+    gradient: Gradient, share: float, inner: tuple[float, ...], whole: float, operand: Node, signal: Signal
+) -> Gradient:
+    """The gradient of one operand: `share` of the squared norm, of a signal that is `whole` in squared norm."""
+    own = strength(operand, signal) / whole if whole > 0.0 else 0.0
+    return Gradient(
+        gradient.log + ln(share),
+        gradient.spread,
+        gradient.samples,
+        gradient.positions,
+        gradient.units,
+        gradient.overlap,
+        gradient.local,
+        gradient.work / math.sqrt(share) * own if share > 0.0 else 0.0,
+        0.0,
+        1.0,
+        gradient.alike,
+        gradient.selected,
+        inner,
+    )

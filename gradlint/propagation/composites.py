@@ -30,41 +30,88 @@ class _Expression(NamedTuple):
 
 def composites(network: Network) -> Mapping[int, Composite]:
     """The sums and products of functions of one tensor, by identity of the node."""
-    expressions: dict[int, _Expression] = {}
     found: dict[int, Composite] = {}
+    expressions: dict[int, _Expression] = {}
+    roots: dict[int, Node] = {}
     for node in network.nodes:
-        expression = _expression(node, expressions)
-        expressions[id(node)] = expression or _Expression(node, _VARIABLE)
-        joins = node.kind in (Kind.ADD, Kind.MULTIPLY) and sum(n.kind is not Kind.CONSTANT for n in node.inputs) > 1
-        if expression is not None and joins and expression.tree != _VARIABLE:
-            found[id(node)] = Composite(expression.root, composite(expression.tree))
+        root = _root(node, roots)
+        if root is None:
+            continue
+        roots[id(node)] = root
+        joins = node.kind in _JOINING and sum(n.kind is not Kind.CONSTANT for n in node.inputs) > 1
+        if joins:
+            expression = _expression(node, expressions, roots)
+            if expression.root is not node and expression.tree != _VARIABLE:
+                found[id(node)] = Composite(expression.root, composite(expression.tree))
     return found
 
 
-def _expression(node: Node, known: Mapping[int, _Expression]) -> _Expression | None:
-    """The node as a function of one earlier one; None where it is not."""
-    if node.kind is Kind.RESHAPE and node.get("operation") in ("identity", "cast") and node.inputs:
-        return known[id(node.inputs[0])]
+_JOINING = (Kind.ADD, Kind.MULTIPLY)
+_CARRYING = ("identity", "cast")
+
+
+def _root(node: Node, roots: Mapping[int, Node]) -> Node | None:
+    """The one tensor that a node is a function of; None where it is that of none but itself."""
+    kind = node.kind
+    if kind is Kind.ACTIVATION:
+        if key_of(node) is None:
+            return None
+    elif kind is Kind.RESHAPE:
+        if node.attributes.get("operation") not in _CARRYING or not node.inputs:
+            return None
+    elif kind not in _JOINING or not node.inputs:
+        return None
+    else:
+        return _common_root(node, roots)
+    source = node.inputs[0]
+    return roots.get(id(source), source)
+
+
+def _common_root(node: Node, roots: Mapping[int, Node]) -> Node | None:
+    common: Node | None = None
+    for operand in node.inputs:
+        if _number(operand) is None:
+            root = roots.get(id(operand), operand)
+            if common is not None and root is not common:
+                return None
+            common = root
+    return common if common is not None and common.shape is not None and common.shape == node.shape else None
+
+
+def _number(node: Node) -> float | None:
+    """The value of a constant that is one number everywhere."""
+    value = node.attributes.get("value") if node.kind is Kind.CONSTANT else None
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def _expression(node: Node, known: dict[int, _Expression], roots: Mapping[int, Node]) -> _Expression:
+    """The node as a function of its root, or of itself where that would be too long."""
+    if id(node) not in known:
+        found = _written_out(node, known, roots) if id(node) in roots else None
+        known[id(node)] = found or _Expression(node, _VARIABLE)
+    return known[id(node)]
+
+
+def _written_out(node: Node, known: dict[int, _Expression], roots: Mapping[int, Node]) -> _Expression | None:
+    if node.kind is Kind.RESHAPE:
+        return _expression(node.inputs[0], known, roots)
     if node.kind is Kind.ACTIVATION:
         key = key_of(node)
-        if key is None:
-            return None
-        inner = known[id(node.inputs[0])]
+        inner = _expression(node.inputs[0], known, roots)
         return _limited(inner.root, ("f", key, inner.tree))
-    if node.kind not in (Kind.ADD, Kind.MULTIPLY) or not node.inputs:
-        return None
     parts: list[Tree] = []
-    roots: list[Node] = []
+    common: set[int] = set()
+    root = node
     for operand in node.inputs:
-        value = operand.get("value") if operand.kind is Kind.CONSTANT else None
-        if isinstance(value, (int, float)):
-            parts.append(("c", float(value)))
+        value = _number(operand)
+        if value is not None:
+            parts.append(("c", value))
             continue
-        inner = known[id(operand)]
-        roots.append(inner.root)
+        inner = _expression(operand, known, roots)
+        root = inner.root
+        common.add(id(root))
         parts.append(inner.tree)
-    root = roots[0] if roots else None
-    if root is None or any(other is not root for other in roots) or root.shape != node.shape or root.shape is None:
+    if len(common) != 1 or root.shape != node.shape or root.shape is None:
         return None
     if node.kind is Kind.MULTIPLY:
         constant = node.get("constant")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gradlint.network import Distribution, Network, Node, Parameter
 from gradlint.propagation.composites import Composite
 from gradlint.propagation.signal import Signal
+
+if TYPE_CHECKING:
+    from gradlint.propagation.forward import Passage
+    from gradlint.propagation.normalization import Division
 
 # The batch whose statistics normalization takes; the gradient ratio hardly depends on it.
 BATCH = 32
@@ -43,6 +47,15 @@ class Weights(NamedTuple):
     kurtosis: float = 3.0
 
 
+class Drawn(NamedTuple):
+    """A weighted sum: its weights, how many inputs it adds up, of how many units, and `Taps.together`."""
+
+    weights: Weights
+    fan: float
+    units: int
+    together: float
+
+
 KURTOSIS = {"normal": 3.0, "truncated_normal": 2.37, "uniform": 1.8, "orthogonal": 3.0}
 
 
@@ -51,7 +64,9 @@ class Context:
     """One propagation over one network.
 
     `standing_in` are nodes whose zero weights are looked past, `pixels` inputs that are taken as pixels,
-    `composites` the nodes that are a written-out function of one other.
+    `composites` the nodes that are a written-out function of one other, `leading` those that are, or come after, a
+    weighted layer. `drawn`, `divisions` and `passages` hold what weighted sums, normalizations and activations do
+    to the signals that go into them: the way back asks for it again.
     """
 
     network: Network
@@ -61,6 +76,10 @@ class Context:
     assumptions: set[str] = field(default_factory=set)
     pixels: frozenset[int] = frozenset()
     composites: Mapping[int, Composite] = field(default_factory=dict)
+    leading: frozenset[int] = frozenset()
+    drawn: dict[int, Drawn] = field(default_factory=dict)
+    divisions: dict[int, Division] = field(default_factory=dict)
+    passages: dict[int, Passage] = field(default_factory=dict)
 
     def signal(self, node: Node) -> Signal:
         """The signal of a node that was visited before."""
@@ -100,7 +119,8 @@ def is_zero(distribution: Distribution) -> bool:
 def statistics(parameter: Parameter) -> tuple[float, float]:
     """(mean, mean square) over all entries, those that were overwritten later included."""
     distribution = parameter.distribution
-    mean, square = distribution.mean, distribution.mean_square
+    mean = distribution.mean
+    square = distribution.std * distribution.std + mean * mean
     for window, part in distribution.parts:
         if window is None or parameter.shape is None or not part.known:
             continue

@@ -57,7 +57,7 @@ def _common(node: Node, gradient: Gradient, context: Context) -> float:
     shape = node.shape or (1,)
     channel = context.signal(node).channel
     places = max(entries(node) / max(shape[0], 1) / axis_size(shape, channel), 1.0)
-    fan = fan_in(node) * (taps(node) if node.kind is Kind.CONVOLUTION else 1.0)
+    fan = fan_in(node) * (taps(node).inside if node.kind is Kind.CONVOLUTION else 1.0)
     bias = 1.0 if "bias" in node.parameters else 0.0
     along = (places - 1.0) * max(gradient.positions, 0.0)
     same = fan * (source.square + along * source.positions) + bias * (1.0 + along)

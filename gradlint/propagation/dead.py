@@ -23,9 +23,13 @@ def dead_shares(network: Network, context: Context) -> dict[int, float]:
     shares: dict[int, float] = {}
     varying: set[int] = set()
     for node in network.nodes:
-        if node.kind is Kind.INPUT or any(id(source) in varying for source in node.inputs):
+        if node.kind is Kind.INPUT:
             varying.add(id(node))
-        elif node.kind is Kind.ACTIVATION:
+        for source in node.inputs:
+            if id(source) in varying:
+                varying.add(id(node))
+                break
+        else:
             continue  # a function of constants, such as a table of positions, varies over its entries instead
         if node.kind is not Kind.ACTIVATION or node.get("function") not in RECTIFIERS or node.get("negative_slope"):
             continue

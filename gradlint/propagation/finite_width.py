@@ -8,43 +8,47 @@ the share E[c^2] of that variance, which grows by 1 / width a layer as direction
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from gradlint.network import Kind, Node
 from gradlint.propagation.context import Context, Weights
-from gradlint.propagation.geometry import axis_size, entries
+from gradlint.propagation.geometry import axis_size, extent
 from gradlint.propagation.signal import Gradient
 
 
-def alike(node: Node, gradient: Gradient, context: Context) -> float:
-    """E[cos^2] between the gradients of two random samples and positions of a batch."""
-    channel = context.signal(node).channel
-    width = axis_size(node.shape, channel)
+class Fluctuation(NamedTuple):
+    """What finite width makes of a gradient's `spread`, `overlap` and `local`; names as in `Gradient`."""
+
+    spread: float
+    overlap: float
+    local: float
+
+
+def alike(node: Node, overlap: float, local: float, context: Context) -> float:
+    """E[cos^2] between the gradients of two random samples and positions of a batch, at the output of `node`."""
+    places = extent(node.shape, context.signals[id(node)].channel).places
     batch = float(context.settings.batch)
-    positions = 1.0
-    if node.shape is not None:
-        positions = max(entries(node) / max(node.shape[0], 1) / width, 1.0)
-    within = (1.0 + (positions - 1.0) * gradient.local) / positions
-    return (within + (batch - 1.0) * gradient.overlap) / batch
+    within = (1.0 + (places - 1.0) * local) / places
+    return (within + (batch - 1.0) * overlap) / batch
 
 
-def after_weights(node: Node, gradient: Gradient, weights: Weights, context: Context) -> Gradient:
-    """Add what one random weight matrix contributes."""
+def after_weights(node: Node, gradient: Gradient, weights: Weights, context: Context) -> Fluctuation:
+    """With what one random weight matrix contributes."""
     source = node.inputs[0]
-    width = float(axis_size(source.shape, context.signal(source).channel)) if source.shape is not None else 0.0
-    if width <= 1.0:
-        return gradient
-    overlap = gradient.overlap + (1.0 - gradient.overlap) / width
-    local = gradient.local + (1.0 - gradient.local) / width
-    if weights.family == "orthogonal" and node.kind is Kind.LINEAR:
-        return gradient._replace(overlap=overlap, local=local)
-    share = alike(node, gradient, context)
-    return gradient._replace(spread=gradient.spread + 2.0 * share / width, overlap=overlap, local=local)
+    spread, overlap, local = gradient.spread, gradient.overlap, gradient.local
+    width = axis_size(source.shape, context.signals[id(source)].channel) if source.shape is not None else 0
+    if width <= 1:
+        return Fluctuation(spread, overlap, local)
+    if weights.family != "orthogonal" or node.kind is not Kind.LINEAR:
+        spread += 2.0 * alike(node, overlap, local, context) / width
+    return Fluctuation(spread, overlap + (1.0 - overlap) / width, local + (1.0 - local) / width)
 
 
-def after_function(node: Node, gradient: Gradient, kappa: float, context: Context) -> Gradient:
-    """Add what the random slopes of one layer of activations contribute."""
-    width = float(axis_size(node.shape, context.signal(node).channel)) if node.shape is not None else 0.0
-    if width <= 1.0:
-        return gradient
-    share = alike(node, gradient, context)
+def after_function(node: Node, spread: float, overlap: float, local: float, kappa: float, context: Context) -> float:
+    """The spread with what the random slopes of one layer of activations contribute."""
+    width = axis_size(node.shape, context.signals[id(node)].channel) if node.shape is not None else 0
+    if width <= 1:
+        return spread
+    share = alike(node, overlap, local, context)
     # Of n units the kurtosis cannot be seen to be more than n, however heavy the tail.
-    return gradient._replace(spread=gradient.spread + share * 3.0 * (min(kappa, width) - 1.0) / width)
+    return spread + share * 3.0 * (min(kappa, float(width)) - 1.0) / width

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from gradlint.network import Distribution, Kind, Node
 from gradlint.propagation import attention, combining, matmul, normalization, pooling, recurrent, reshaping
-from gradlint.propagation.context import Context, NotModelled, Weights, bias_of, describe, statistics
+from gradlint.propagation.context import Context, Drawn, NotModelled, bias_of, describe, statistics
 from gradlint.propagation.functions import Key, key_of
-from gradlint.propagation.geometry import axis_size, normalized, taps, taps_together
+from gradlint.propagation.geometry import axis_size, normalized, taps
 from gradlint.propagation.moments import Moments, moments
 from gradlint.propagation.signal import Latent, Signal
 
 Rule = Callable[[Node, Sequence[Signal], Context], Signal]
+
+
+_SCALING = (Kind.MULTIPLY, Kind.ADD)
 
 
 def pixels(nodes: Sequence[Node]) -> frozenset[int]:
@@ -20,7 +24,10 @@ def pixels(nodes: Sequence[Node]) -> frozenset[int]:
     return frozenset(
         id(node.inputs[0])
         for node in nodes
-        if len(node.inputs) == 1 and node.inputs[0].kind is Kind.INPUT and 0.0 < abs(_factor(node)) < _PIXEL_SCALE
+        if node.kind in _SCALING
+        and len(node.inputs) == 1
+        and node.inputs[0].kind is Kind.INPUT
+        and 0.0 < abs(_factor(node)) < _PIXEL_SCALE
     )
 
 
@@ -73,22 +80,19 @@ def constant(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
 
 def fan_in(node: Node) -> int:
     """Input units that one output unit of a linear or convolution layer sees, per kernel tap."""
+    settings = node.attributes
     if node.kind is Kind.LINEAR:
-        known = node.get("in_features")
+        known = settings.get("in_features")
         return int(known) if known is not None else axis_size(node.inputs[0].shape, -1)
-    channels = node.get("in_channels")
+    channels = settings.get("in_channels")
     if channels is None:
-        channels = axis_size(node.inputs[0].shape, node.get("channel_axis", 1))
-    return max(int(channels) // int(node.get("groups", 1) or 1), 1)
+        channels = axis_size(node.inputs[0].shape, settings.get("channel_axis", 1))
+    return max(int(channels) // int(settings.get("groups", 1) or 1), 1)
 
 
-def weighted_sum(
-    signal: Signal, weights: Weights, fan: float, bias: tuple[float, float], channel: int, together: float = 1.0
-) -> Signal:
-    """z_i = sum_j w_ij x_j + b_i over `fan` inputs: Poole et al. 2016, with weights of non-zero mean.
-
-    `together` is the share of kernel taps that fall inside the input at both of two positions.
-    """
+def weighted_sum(signal: Signal, drawn_: Drawn, bias: tuple[float, float], channel: int) -> Signal:
+    """z_i = sum_j w_ij x_j + b_i: Poole et al. 2016, with weights of non-zero mean."""
+    weights, fan, _, together = drawn_
     gain = fan * weights.variance
     offset, offset_square = bias
     mean, shared = offset, offset * offset
@@ -117,30 +121,42 @@ def weighted_sum(
     )
 
 
+def drawn(node: Node, context: Context) -> Drawn:
+    """The weighted sum that a linear or convolution layer is: the same forward and back."""
+    known = context.drawn.get(id(node))
+    if known is not None and id(node) not in context.standing_in:
+        return known
+    units = fan_in(node)
+    inside, together = taps(node) if node.kind is Kind.CONVOLUTION else (1.0, 1.0)
+    fan = units * inside
+    found = Drawn(context.weights(node, fan), fan, units, together)
+    if id(node) not in context.standing_in:
+        context.drawn[id(node)] = found
+    return found
+
+
 def linear(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     """A dense layer on the last axis."""
-    fan = fan_in(node)
-    weights = context.weights(node, fan)
+    found = drawn(node, context)
     channel = len(node.shape) - 1 if node.shape is not None else 1
     bias = bias_of(node.parameters.get("bias"))
-    if weights.family == "identity":
-        return _identity(inputs[0], weights.gain, bias, channel)
-    return weighted_sum(inputs[0], weights, fan, bias, channel)
+    if found.weights.family == "identity":
+        return _identity(inputs[0], found.weights.gain, bias, channel)
+    return weighted_sum(inputs[0], found, bias, channel)
 
 
 def convolution(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     """A convolution: the fan-in counts the taps that fall inside the input."""
-    fan = fan_in(node) * taps(node)
-    weights = context.weights(node, fan)
+    found = drawn(node, context)
     rank = len(node.shape) if node.shape is not None else 4
-    channel = normalized(node.get("channel_axis", 1), rank)
+    channel = normalized(node.attributes.get("channel_axis", 1), rank)
     bias = bias_of(node.parameters.get("bias"))
-    if weights.family == "identity":
-        return _identity(inputs[0], weights.gain, bias, channel)
-    result = weighted_sum(inputs[0], weights, fan, bias, channel, taps_together(node))
+    if found.weights.family == "identity":
+        return _identity(inputs[0], found.weights.gain, bias, channel)
+    result = weighted_sum(inputs[0], found, bias, channel)
     if node.inputs[0].kind is Kind.INPUT:
         # Patches of white noise have as many independent entries as the kernel covers.
-        result = result._replace(overlap=result.overlap / taps(node))
+        result = result._replace(overlap=result.overlap * found.units / found.fan)
     return result
 
 
@@ -181,10 +197,22 @@ def activation(node: Node, inputs: Sequence[Signal], context: Context) -> Signal
     key = key_of(node)
     if key is None:
         raise NotModelled(f"the function {name!r} of {describe(node)} is not known")
-    return apply(key, signal, axis_size(node.shape, signal.channel))
+    return apply(key, node, signal, axis_size(node.shape, signal.channel), context)
 
 
-def apply(key: Key, signal: Signal, width: int) -> Signal:
+class Passage(NamedTuple):
+    """A signal through an elementwise function: the moments, and the correlations of the slopes.
+
+    `samples`, `positions` and `units` are E[phi'(z) phi'(z')] over E[phi'(z)^2] of two entries that differ in these.
+    """
+
+    moments: Moments
+    samples: float
+    positions: float
+    units: float
+
+
+def apply(key: Key, node: Node, signal: Signal, width: int, context: Context) -> Signal:
     """The statistics of phi(x) over `width` units, for x of these statistics."""
     if key == IDENTITY:
         return signal
@@ -192,23 +220,46 @@ def apply(key: Key, signal: Signal, width: int) -> Signal:
     result = moments(key, signal.mean, variance)
     if signal.skew:
         result = result.skewed(signal.skew)
-    samples = _pair(result, signal, signal.samples, variance)
-    positions = samples if signal.positions == signal.samples else _pair(result, signal, signal.positions, variance)
-    gain = result.slope_pair(correlation(signal, signal.samples, variance))
+    samples, along_samples = _both(result, signal, signal.samples, variance)
+    positions, along_positions = samples, along_samples
+    if signal.positions != signal.samples:
+        positions, along_positions = _both(result, signal, signal.positions, variance)
+    units, along_units = samples, along_samples
+    if signal.units != signal.samples:
+        units, along_units = _both(result, signal, signal.units, variance)
+    context.passages[id(node)] = Passage(result, along_samples, along_positions, along_units)
     spread = result.square - samples
+    gain = along_samples * result.chi
     kept = min((gain * (signal.square - signal.samples) / spread) ** 2, 1.0) if spread > 0.0 else 1.0
     return Signal(
         result.mean,
         result.square,
         samples,
         positions,
-        positions if signal.apart == signal.positions else _pair(result, signal, signal.apart, variance),
-        _pair(result, signal, signal.units, variance),
+        positions if signal.apart == signal.positions else _both(result, signal, signal.apart, variance)[0],
+        units,
         signal.channel,
         Latent(key, signal.mean, signal.square, signal.positions),
-        overlap=kept * signal.overlap + _LOST * (1.0 - kept) / width,
-        skew=result.third,
+        (),
+        kept * signal.overlap + _LOST * (1.0 - kept) / width,
+        result.third,
     )
+
+
+def _both(result: Moments, signal: Signal, covariance: float, variance: float) -> tuple[float, float]:
+    """E[phi phi'] of two entries of this covariance, and the correlation of their slopes."""
+    chi = result.chi
+    if covariance == signal.square or variance <= 0.0:
+        return result.square, 1.0 if chi > 0.0 else 0.0
+    value, slope = result.both(correlation(signal, covariance, variance))
+    return value, min(slope / chi, 1.0) if chi > 0.0 else 0.0
+
+
+def passage(result: Moments, signal: Signal) -> Passage:
+    """What becomes of a gradient on the way back through a function of these moments."""
+    variance = signal.variance
+    covariances = (signal.samples, signal.positions, signal.units)
+    return Passage(result, *[_both(result, signal, covariance, variance)[1] for covariance in covariances])
 
 
 _PIXELS = 255.0
@@ -218,22 +269,16 @@ IDENTITY: Key = ("linear", ())
 _LOST = 0.4
 
 
-def _pair(result: Moments, signal: Signal, covariance: float, variance: float) -> float:
-    if covariance == signal.square or variance <= 0.0:
-        return result.square
-    return result.pair(correlation(signal, covariance, variance))
-
-
 def correlation(signal: Signal, covariance: float, variance: float) -> float:
     """The correlation of two entries whose second moment is `covariance`."""
     rho = (covariance - signal.mean * signal.mean) / variance if variance > 0.0 else 1.0
     return min(max(rho, -1.0), 1.0) if abs(rho) > 1e-12 else 0.0
 
 
-def composite(root: Node, key: Key, context: Context) -> Signal:
+def composite(node: Node, root: Node, key: Key, context: Context) -> Signal:
     """A written-out function of one tensor."""
     signal = context.signal(root)
-    return apply(key, signal, axis_size(root.shape, signal.channel))
+    return apply(key, node, signal, axis_size(root.shape, signal.channel), context)
 
 
 def dropout(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:

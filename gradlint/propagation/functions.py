@@ -242,18 +242,23 @@ FORMS: dict[str, tuple[tuple[tuple[str, float], ...], Callable[..., Form]]] = {
 
 def key_of(node: Node) -> Key | None:
     """The table key of an ACTIVATION node: its function and settings; None for a function the table lacks."""
-    name = node.get("function")
+    name = node.attributes.get("function")
+    if len(node.attributes) == 1 and not node.parameters:
+        return _DEFAULTS.get(name)
     if name not in FORMS:
         return None
-    settings = FORMS[name][0]
-    if not settings:
-        return name, ()
-    values = tuple(_setting(node, setting, default) for setting, default in settings)
-    return name, values
+    return name, tuple([_setting(node, setting, default) for setting, default in FORMS[name][0]])
+
+
+_DEFAULTS: dict[Any, Key] = {
+    name: (name, tuple([0.0 if setting == "approximate" else default for setting, default in settings]))
+    for name, (settings, _) in FORMS.items()
+}
+"""Keys of functions with no settings of their own."""
 
 
 def _setting(node: Node, setting: str, default: float) -> float:
-    if node.get("function") == "prelu" and "weight" in node.parameters:
+    if node.parameters and "weight" in node.parameters and node.get("function") == "prelu":
         slope = node.parameters["weight"].distribution.mean
         return default if math.isnan(slope) else slope
     value = node.get(setting)

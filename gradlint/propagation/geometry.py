@@ -5,9 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradlint.network import Node, Shape
+
+
+class Extent(NamedTuple):
+    """Sizes of a tensor: entries, units along its channel axis, and places in space or time of one sample."""
+
+    entries: int
+    units: int
+    places: float
+
+
+@lru_cache(maxsize=8192)
+def extent(shape: Shape | None, channel: int) -> Extent:
+    """The sizes of a tensor with its units along the axis `channel`; ones where they are unknown."""
+    units = axis_size(shape, channel)
+    if not shape:
+        return Extent(1, units, 1.0)
+    total = math.prod(shape)
+    return Extent(total, units, max(total / max(shape[0], 1) / units, 1.0))
 
 
 def entries(node: Node) -> int:
@@ -70,38 +88,6 @@ def _pairs_along(length: int, kernel: int, stride: int, dilation: int, before: i
     return total
 
 
-def taps(node: Node) -> float:
-    """Average number of kernel taps that fall inside the input, per output position of a convolution.
-
-    Padding with zeros takes taps away at the edges; for a transposed convolution it is the number of input
-    positions that reach an output position.
-    """
-    kernel = node.get("kernel_size", ())
-    kernel = (kernel,) if isinstance(kernel, int) else tuple(kernel)
-    rank = len(kernel)
-    full = float(math.prod(kernel))
-    stride = as_tuple(node.get("stride", 1), rank)
-    transposed = bool(node.get("transposed", False))
-    source = node.inputs[0].shape if node.inputs else None
-    target = node.shape
-    known = source is not None and target is not None and len(source) == len(target) == rank + 2
-    if not known:
-        return full / math.prod(stride) if transposed else full
-    assert source is not None
-    assert target is not None
-    if not transposed and node.get("padding_mode", "zeros") != "zeros":
-        return full
-    dilation = as_tuple(node.get("dilation", 1), rank)
-    pads = padding_pairs(node.get("padding", 0), rank)
-    axes = spatial_axes(target, node.get("channel_axis", 1))
-    average = 1.0
-    for axis, k, s, d, (before, _) in zip(axes, kernel, stride, dilation, pads, strict=True):
-        small, large = (source[axis], target[axis]) if transposed else (target[axis], source[axis])
-        pairs = _pairs_along(large, k, s, d, before, small)
-        average *= pairs / max(target[axis], 1)
-    return average
-
-
 @lru_cache(maxsize=4096)
 def _together(length: int, kernel: int, stride: int, dilation: int, before: int, outputs: int) -> float:
     """Mean over pairs of outputs of the number of taps that are inside the input at both."""
@@ -111,24 +97,96 @@ def _together(length: int, kernel: int, stride: int, dilation: int, before: int,
     return total
 
 
-def taps_together(node: Node) -> float:
-    """Of the taps that are inside the input at one position, the share that is at another one as well.
+class Kernel(NamedTuple):
+    """What the taps of a convolution need: its settings, the shapes of its input and output."""
 
-    1 but for padding with zeros: where much of the input is edge, positions differ in what they see.
+    size: int | tuple[int, ...]
+    stride: Any
+    dilation: Any
+    padding: Any
+    transposed: bool
+    mode: str
+    channel_axis: int
+    source: Shape | None
+    target: Shape | None
+
+
+def _kernel(node: Node) -> Kernel:
+    settings = node.attributes
+    return Kernel(
+        settings.get("kernel_size", ()),
+        settings.get("stride", 1),
+        settings.get("dilation", 1),
+        settings.get("padding", 0),
+        bool(settings.get("transposed", False)),
+        settings.get("padding_mode", "zeros"),
+        settings.get("channel_axis", 1),
+        node.inputs[0].shape if node.inputs else None,
+        node.shape,
+    )
+
+
+class Taps(NamedTuple):
+    """Kernel taps that fall inside the input of a convolution.
+
+    `inside` is their average number per output position: padding with zeros takes taps away at the edges; for a
+    transposed convolution it is the number of input positions that reach an output position. `together` is the share
+    of the taps inside at one position that are so at another one as well: 1 but for padding with zeros, where much of
+    the input is edge.
     """
-    source, target = (node.inputs[0].shape if node.inputs else None), node.shape
-    kernel = node.get("kernel_size", ())
-    kernel = (kernel,) if isinstance(kernel, int) else tuple(kernel)
-    rank = len(kernel)
-    plain = not node.get("transposed") and node.get("padding_mode", "zeros") == "zeros"
+
+    inside: float
+    together: float
+
+
+def taps(node: Node) -> Taps:
+    """The kernel taps of a convolution that fall inside its input."""
+    kernel = _kernel(node)
+    try:
+        return _taps(kernel)
+    except TypeError:  # settings in lists cannot be looked up
+        return _taps.__wrapped__(kernel)
+
+
+@lru_cache(maxsize=4096)
+def _taps(kernel: Kernel) -> Taps:
+    return Taps(_inside(kernel), _shared(kernel))
+
+
+def _inside(kernel: Kernel) -> float:
+    sizes = (kernel.size,) if isinstance(kernel.size, int) else tuple(kernel.size)
+    rank = len(sizes)
+    full = float(math.prod(sizes))
+    stride = as_tuple(kernel.stride, rank)
+    source, target, transposed = kernel.source, kernel.target, kernel.transposed
+    if source is None or target is None or not len(source) == len(target) == rank + 2:
+        return full / math.prod(stride) if transposed else full
+    if not transposed and kernel.mode != "zeros":
+        return full
+    dilation = as_tuple(kernel.dilation, rank)
+    pads = padding_pairs(kernel.padding, rank)
+    axes = spatial_axes(target, kernel.channel_axis)
+    average = 1.0
+    for axis, k, s, d, (before, _) in zip(axes, sizes, stride, dilation, pads, strict=True):
+        small, large = (source[axis], target[axis]) if transposed else (target[axis], source[axis])
+        pairs = _pairs_along(large, k, s, d, before, small)
+        average *= pairs / max(target[axis], 1)
+    return average
+
+
+def _shared(kernel: Kernel) -> float:
+    source, target = kernel.source, kernel.target
+    sizes = (kernel.size,) if isinstance(kernel.size, int) else tuple(kernel.size)
+    rank = len(sizes)
+    plain = not kernel.transposed and kernel.mode == "zeros"
     if not plain or source is None or target is None or not len(source) == len(target) == rank + 2:
         return 1.0
-    stride, dilation = as_tuple(node.get("stride", 1), rank), as_tuple(node.get("dilation", 1), rank)
-    pads = padding_pairs(node.get("padding", 0), rank)
+    stride, dilation = as_tuple(kernel.stride, rank), as_tuple(kernel.dilation, rank)
+    pads = padding_pairs(kernel.padding, rank)
     shared = own = 1.0
     positions = 1
     for axis, k, s, d, (before, _) in zip(
-        spatial_axes(target, node.get("channel_axis", 1)), kernel, stride, dilation, pads, strict=True
+        spatial_axes(target, kernel.channel_axis), sizes, stride, dilation, pads, strict=True
     ):
         outputs = max(target[axis], 1)
         positions *= outputs
@@ -175,7 +233,7 @@ def windows(node: Node) -> tuple[float, float]:
 
 def broadcast(source: Sequence[int] | None, target: Sequence[int] | None, channel: int) -> tuple[int, int]:
     """How many times an operand is repeated along the units and along the other axes, but for the batch."""
-    if source is None or target is None:
+    if source is None or target is None or source == target:
         return 1, 1
     offset = len(target) - len(source)
     units = others = 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from operator import mul
 from typing import NamedTuple
@@ -15,16 +14,19 @@ from gradlint.propagation.quadrature import FINEST, ORDER, cumulative, density, 
 _GRID = 8.0
 _STEEP = 10.0
 _TINY = 1e-280
+# Means further from zero than so many standard deviations leave no spread to speak of.
+_FARTHEST = 1e4
 # A jump smaller than this is rounding; a steeper last power than this is a jump.
 _JUMP = 1e-9
 _STEEPEST = 1e4
 # Beyond this skewness / 6 the series is of no use; that of half a normal distribution is 0.17.
 _MOST_SKEWED = 0.25
 _SQRT6 = math.sqrt(6.0)
+# The seventh power of a correlation smaller than this is no longer seen.
+_SMALL = 0.03
 
 
-@dataclass(frozen=True, slots=True)
-class Moments:
+class Moments(NamedTuple):
     """Statistics of phi(z) for z ~ N(mean, variance).
 
     `mean` is E[phi], `square` E[phi^2], `chi` E[phi'^2] and `kappa` E[phi'^4] / E[phi'^2]^2, `pull`
@@ -66,16 +68,20 @@ class Moments:
         if before <= 0.0 or after <= 0.0:
             return self
         ratio = after / before
-        return replace(
-            self,
-            mean=mean,
-            square=square,
-            chi=max(self.chi + s * self.tilts[2], 0.0),
-            energies=(mean * mean / self.scale, *[ratio * energy for energy in self.energies[1:]]),
-            remainder=self.remainder * ratio,
-            pull=self.pull * square / self.square,
-            lever=self.lever * square / self.square,
-            cube=self.cube + s * self.tilts[3],
+        return Moments(
+            mean,
+            square,
+            max(self.chi + s * self.tilts[2], 0.0),
+            self.kappa,
+            (mean * mean / self.scale, *[ratio * energy for energy in self.energies[1:]]),
+            self.remainder * ratio,
+            self.exponent,
+            self.variance,
+            self.pull * square / self.square,
+            self.lever * square / self.square,
+            self.cube + s * self.tilts[3],
+            self.tilts,
+            self.scale,
         )
 
     def pair(self, correlation: float) -> float:
@@ -84,22 +90,59 @@ class Moments:
             return self.square
         if correlation == 0.0:
             return self.energies[0] * self.scale
-        total = 0.0
-        for energy in reversed(self.energies):
-            total = total * correlation + energy
-        if correlation > 0.0:
-            total += self.remainder * correlation**self.exponent
+        r = correlation
+        # Horner's rule, written out for the ORDER coefficients that there are: this is where time goes.
+        e0, e1, e2, e3, e4, e5, e6, e7, e8, e9, ea, eb, ec, ed = self.energies
+        low = e6 + r * (e7 + r * (e8 + r * (e9 + r * (ea + r * (eb + r * (ec + r * ed)))))) if abs(r) > _SMALL else e6
+        total = e0 + r * (e1 + r * (e2 + r * (e3 + r * (e4 + r * (e5 + r * low)))))
+        if r > _SMALL:
+            total += self.remainder * r**self.exponent
         return total * self.scale
+
+    def both(self, correlation: float) -> tuple[float, float]:
+        """`pair` and `slope_pair` at once, by Horner's rule for a polynomial and its derivative."""
+        r = correlation
+        if r >= 1.0 or self.variance <= 0.0:
+            return self.pair(r), self.chi
+        energies = self.energies
+        value = slope = tail = steep = 0.0
+        if abs(r) > _SMALL:
+            for energy in energies[:5:-1]:
+                slope = slope * r + value
+                value = value * r + energy
+            if r > 0.0:
+                tail = self.remainder * r**self.exponent
+                steep = tail * self.exponent / r
+        else:
+            value = energies[6]
+        e0, e1, e2, e3, e4, e5 = energies[:6]
+        slope = slope * r + value
+        value = value * r + e5
+        slope = slope * r + value
+        value = value * r + e4
+        slope = slope * r + value
+        value = value * r + e3
+        slope = slope * r + value
+        value = value * r + e2
+        slope = slope * r + value
+        value = value * r + e1
+        slope = slope * r + value
+        return (value * r + e0 + tail) * self.scale, (slope + steep) * self.scale / self.variance
 
     def slope_pair(self, correlation: float) -> float:
         """E[phi'(z) phi'(z')] for z and z' of this correlation: the derivative of `pair` by the covariance."""
         if correlation >= 1.0 or self.variance <= 0.0:
             return self.chi
-        total = 0.0
-        for k in range(ORDER - 1, 0, -1):
-            total = total * correlation + k * self.energies[k]
-        if correlation > 0.0:
-            total += self.remainder * self.exponent * correlation ** (self.exponent - 1.0)
+        r = correlation
+        _, e1, e2, e3, e4, e5, e6, e7, e8, e9, ea, eb, ec, ed = self.energies
+        low = 6.0 * e6
+        if abs(r) > _SMALL:
+            low += r * (
+                7 * e7 + r * (8 * e8 + r * (9 * e9 + r * (10 * ea + r * (11 * eb + r * (12 * ec + r * 13 * ed)))))
+            )
+        total = e1 + r * (2 * e2 + r * (3 * e3 + r * (4 * e4 + r * (5 * e5 + r * low))))
+        if r > _SMALL:
+            total += self.remainder * self.exponent * r ** (self.exponent - 1.0)
         return total * self.scale / self.variance
 
 
@@ -110,7 +153,18 @@ _OVERFLOW = Moments(
 
 def moments(key: Key, mean: float, variance: float) -> Moments:
     """The moments of the function `key` on N(mean, variance)."""
+    if _TINY < variance < math.inf and _homogeneous(key):
+        deviation = math.sqrt(variance)
+        offset = mean / deviation
+        if abs(offset) <= _FARTHEST:
+            return _scaled(_unit(key, round(offset, 3)), deviation, variance)
     return _moments(key, mean, variance if variance > 0.0 else 0.0)
+
+
+@lru_cache(maxsize=512)
+def _homogeneous(key: Key) -> bool:
+    form = form_of(key)
+    return isinstance(form, Pieces) and form.homogeneous
 
 
 @lru_cache(maxsize=8192)
@@ -120,10 +174,8 @@ def _moments(key: Key, mean: float, variance: float) -> Moments:
         return _at_point(form, mean, variance)
     deviation = math.sqrt(variance)
     offset = mean / deviation
-    if abs(offset) > 1e4:
+    if abs(offset) > _FARTHEST:
         return _at_point(form, mean, variance)
-    if isinstance(form, Pieces) and form.homogeneous:
-        return _scaled(_unit(key, round(offset, 3)), deviation, variance)
     if abs(offset) < 1e-4:
         return _interpolated(key, variance)
     return _direct(key, _rounded(mean), _rounded(variance))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from gradlint.network import Node
 from gradlint.propagation.context import Context, bias_of, is_zero, scale_of
-from gradlint.propagation.geometry import axes_of, axis_size, entries
-from gradlint.propagation.signal import Gradient, Signal
+from gradlint.propagation.geometry import axes_of, axis_size, extent
+from gradlint.propagation.signal import Gradient, Signal, ln
 
 EPSILON = 1e-5
 # Of fewer than five entries the mean of an inverse variance says nothing of a typical one.
 _LARGEST_SHARE = 0.2
 _LEAST_KEPT = 1e-6
+_UNCENTRED = ("rms", "l2")
 
 
 class Group(NamedTuple):
@@ -24,32 +26,69 @@ class Group(NamedTuple):
     positions: float
     samples: float
 
-    @property
-    def size(self) -> float:
-        """Number of entries."""
-        return self.units * self.positions * self.samples
+
+class Division(NamedTuple):
+    """What one normalization does to the signal that goes into it.
+
+    `over` is what is averaged over (`size` entries), `middle` the signal less the mean, `spread` the square of what it
+    is divided by; `parts` are the share, the squared spread and the middle of each part of a concatenation, which are
+    divided each on its own. `scale` is the mean square of the weights that it is then multiplied by.
+    """
+
+    over: Group
+    size: float
+    middle: Signal
+    spread: float
+    parts: tuple[tuple[float, float, Signal], ...]
+    scale: float
+
+
+def division(node: Node, signal: Signal, context: Context) -> Division:
+    """What a node does to the signal that goes into it: the same forward and back."""
+    known = context.divisions.get(id(node))
+    if known is not None:
+        return known
+    settings = node.attributes
+    kind = settings.get("type", "batch")
+    epsilon = float(settings.get("epsilon", EPSILON) or 0.0)
+    over = group(node, signal, context)
+    size = over.units * over.positions * over.samples
+    middle, spread = signal, signal.square + epsilon
+    parts: tuple[tuple[float, float, Signal], ...] = ()
+    if kind == "l2":
+        spread = signal.square * size
+    elif kind != "rms":
+        middle = _centred(signal, over)
+        spread = max(middle.square, 0.0) + epsilon
+        if signal.mixed and kind == "batch":
+            middles = [(share, centred(part, over)) for share, part in signal.mixed]
+            parts = tuple([(share, max(own.square, 0.0) + epsilon, own) for share, own in middles])
+    scale = scale_of(node.parameters.get("weight"))[1]
+    found = context.divisions[id(node)] = Division(over, size, middle, spread, parts, scale)
+    return found
 
 
 def group(node: Node, signal: Signal, context: Context) -> Group:
     """The entries that one mean and one variance are taken over."""
     source = node.inputs[0]
-    shape, kind = source.shape, node.get("type", "batch")
+    settings = node.attributes
+    shape, kind = source.shape, settings.get("type", "batch")
+    batch = float(context.settings.batch)
     if shape is None:
-        return Group(1.0, 1.0, context.settings.batch) if kind == "batch" else Group(64.0, 1.0, 1.0)
+        return Group(1.0, 1.0, batch) if kind == "batch" else Group(64.0, 1.0, 1.0)
     rank = len(shape)
     channel = signal.channel
-    given = node.get("channel_axis")
+    given = settings.get("channel_axis")
     if given is not None and kind in ("batch", "group", "instance"):
         channel = given % rank
-    units = axis_size(shape, channel)
-    positions = max(entries(source) / max(shape[0], 1) / units, 1.0)
+    _, units, positions = extent(shape, channel)
     if kind == "batch":
-        return Group(1.0, positions, float(context.settings.batch))
+        return Group(1.0, positions, batch)
     if kind == "instance":
         return Group(1.0, positions, 1.0)
     if kind == "group":
-        return Group(max(units / max(int(node.get("groups", 1) or 1), 1), 1.0), positions, 1.0)
-    axes = axes_of(node.get("axes", -1), rank)
+        return Group(max(units / max(int(settings.get("groups", 1) or 1), 1), 1.0), positions, 1.0)
+    axes = axes_of(settings.get("axes", -1), rank)
     within = float(units) if channel in axes else 1.0
     total = math.prod(axis_size(shape, axis) for axis in axes)
     return Group(within, max(total / within, 1.0), 1.0)
@@ -77,24 +116,23 @@ def _other_samples(signal: Signal, over: Group) -> float:
     return here + (p - 1.0) * there
 
 
+@lru_cache(maxsize=8192)
 def centred(signal: Signal, over: Group) -> Signal:
-    """The signal less the mean of its group."""
+    """The signal less the mean of its group; kept, for the parts of a concatenation come again in the next one."""
+    return _centred(signal, over)
+
+
+def _centred(signal: Signal, over: Group) -> Signal:
     n, p, b = over
     removed = common_part(signal, over)
     if b > 1.0:
-        across = along = removed
+        across = along = beyond = removed
         units = signal.units - signal.elsewhere(signal.apart)
     else:
         across = _other_samples(signal, over) / p
         along = removed if p > 1.0 else _over_units(signal, signal.positions, signal.elsewhere(signal.positions), n)
         units = signal.units - (removed if n > 1.0 else signal.elsewhere(signal.samples))
-    beyond = (
-        along
-        if b > 1.0
-        else across
-        if p > 1.0
-        else _over_units(signal, signal.apart, signal.elsewhere(signal.apart), n)
-    )
+        beyond = across if p > 1.0 else _over_units(signal, signal.apart, signal.elsewhere(signal.apart), n)
     return Signal(
         0.0,
         signal.square - removed,
@@ -103,32 +141,26 @@ def centred(signal: Signal, over: Group) -> Signal:
         signal.apart - beyond,
         units,
         signal.channel,
-        overlap=signal.overlap,
+        None,
+        (),
+        signal.overlap,
     )
 
 
 def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     """Weight * (x - mean) / spread + bias."""
     signal = inputs[0]
-    spread = divisor(node, signal, context)
-    if node.get("type") not in ("rms", "l2"):
-        over = group(node, signal, context)
-        if signal.mixed and node.get("type", "batch") == "batch":
-            return _affine(node, _mixed(node, signal, over), over)
-        signal = centred(signal, over)
-    else:
-        over = group(node, signal, context)
-    factor = 1.0 / spread if spread > 0.0 else 0.0
-    return _affine(node, signal.scaled(math.sqrt(factor)), over)
+    found = division(node, signal, context)
+    if found.parts:
+        return _affine(node, _mixed(signal, found))
+    return _affine(node, found.middle.scaled(1.0 / math.sqrt(found.spread) if found.spread > 0.0 else 0.0))
 
 
-def _mixed(node: Node, signal: Signal, over: Group) -> Signal:
+def _mixed(signal: Signal, found: Division) -> Signal:
     """Batch normalization after a concatenation divides each part by its own spread."""
-    epsilon = float(node.get("epsilon", EPSILON) or 0.0)
     square = samples = positions = apart = 0.0
-    for share, part in signal.mixed:
-        middle = centred(part, over)
-        factor = share / (middle.square + epsilon) if middle.square + epsilon > 0 else 0.0
+    for share, spread, middle in found.parts:
+        factor = share / spread if spread > 0.0 else 0.0
         square += middle.square * factor
         samples += middle.samples * factor
         positions += middle.positions * factor
@@ -136,7 +168,7 @@ def _mixed(node: Node, signal: Signal, over: Group) -> Signal:
     return Signal(0.0, square, samples, positions, apart, 0.0, signal.channel, overlap=signal.overlap)
 
 
-def _affine(node: Node, signal: Signal, over: Group) -> Signal:
+def _affine(node: Node, signal: Signal) -> Signal:
     scale, scale_square = scale_of(node.parameters.get("weight"))
     shift, shift_square = bias_of(node.parameters.get("bias"))
     if scale_square == 1.0 and shift_square == 0.0:
@@ -154,18 +186,6 @@ def _affine(node: Node, signal: Signal, over: Group) -> Signal:
     )
 
 
-def divisor(node: Node, signal: Signal, context: Context) -> float:
-    """The square of what the signal is divided by."""
-    epsilon = float(node.get("epsilon", EPSILON) or 0.0)
-    kind = node.get("type", "batch")
-    if kind == "rms":
-        return signal.square + epsilon
-    over = group(node, signal, context)
-    if kind == "l2":
-        return signal.square * over.size
-    return max(signal.square - common_part(signal, over), 0.0) + epsilon
-
-
 def backward(node: Node, gradient: Gradient, context: Context) -> Gradient:
     """The gradient divided by the spread, less its parts along the mean and along the signal.
 
@@ -174,26 +194,21 @@ def backward(node: Node, gradient: Gradient, context: Context) -> Gradient:
     the batch already, so that the next takes less away. A weight of zero is looked past where it stands in.
     """
     signal = context.signal(node.inputs[0])
-    weight = node.parameters.get("weight")
-    _, scale = scale_of(weight)
-    if weight is not None and id(node) in context.standing_in and is_zero(weight.distribution):
+    found = division(node, signal, context)
+    over, scale = found.over, found.scale
+    if id(node) in context.standing_in and is_zero(node.parameters["weight"].distribution):
         scale = 1.0
-    over = group(node, signal, context)
-    along_mean, kept = _projection(node, signal, gradient, over)
-    factor = kept * scale * _inverse_spread(node, signal, over)
+    centre = node.attributes.get("type") not in _UNCENTRED
+    along_mean, kept = _projection(found, gradient, centre)
+    factor = kept * scale * _inverse_spread(signal, found, centre)
     shares: tuple[float, ...] = ()
-    if signal.mixed and node.get("type", "batch") == "batch":
-        epsilon = float(node.get("epsilon", EPSILON) or 0.0)
-        pieces = [
-            share / (max(part.square - common_part(part, over), 0.0) + epsilon or math.inf)
-            for share, part in signal.mixed
-        ]
+    if found.parts:
+        pieces = [share / (spread or math.inf) for share, spread, _ in found.parts]
         total = sum(pieces)
         factor *= total
         shares = tuple([piece / total for piece in pieces]) if total else ()
     else:
-        spread = divisor(node, signal, context)
-        factor = factor / spread if spread > 0.0 else math.inf
+        factor = factor / found.spread if found.spread > 0.0 else math.inf
     samples, positions, units = gradient.samples, gradient.positions, gradient.units
     if along_mean:
         if over.samples > 1.0:
@@ -203,16 +218,23 @@ def backward(node: Node, gradient: Gradient, context: Context) -> Gradient:
         if over.units > 1.0:
             units = max((units - along_mean) / kept, -1.0)
     fluctuation = gradient.spread
-    if over.samples == 1.0 and over.size > 1.0 and signal.square > 0.0:
+    if over.samples == 1.0 and found.size > 1.0 and signal.square > 0.0:
         # Where all samples give nearly the same signal, what one norm is off by all are.
-        fluctuation += 2.0 * min(signal.samples / signal.square, 1.0) ** 2 / over.size
-    return gradient.times(factor)._replace(
-        spread=fluctuation,
-        work=_remaining(signal, over),
-        samples=samples,
-        positions=positions,
-        units=units,
-        shares=shares,
+        fluctuation += 2.0 * min(signal.samples / signal.square, 1.0) ** 2 / found.size
+    return Gradient(
+        gradient.log + ln(factor),
+        fluctuation,
+        samples,
+        positions,
+        units,
+        gradient.overlap,
+        gradient.local,
+        _remaining(signal, over),
+        0.0,
+        1.0,
+        gradient.alike,
+        None,
+        shares,
     )
 
 
@@ -221,31 +243,29 @@ def _remaining(signal: Signal, over: Group) -> float:
     return math.sqrt(max(signal.square, 0.0)) if over.samples > 1.0 else 0.0
 
 
-def _inverse_spread(node: Node, signal: Signal, over: Group) -> float:
+def _inverse_spread(signal: Signal, found: Division, centre: bool) -> float:
     """E[1 / s^2] E[s^2] for the variance s^2 of so many entries, chi-squared distributed.
 
     Samples that span few directions (`overlap`) count for less.
     """
-    freedom = over.size if node.get("type") in ("rms", "l2") else over.size - 1.0
-    share = 1.0 / max(freedom, 1.0)
-    if over.samples > 1.0:
+    share = 1.0 / max(found.size - 1.0 if centre else found.size, 1.0)
+    if found.over.samples > 1.0:
         share += 0.5 * (1.0 - share) * signal.overlap
     return 1.0 / (1.0 - 2.0 * min(share, _LARGEST_SHARE))
 
 
-def _projection(node: Node, signal: Signal, gradient: Gradient, over: Group) -> tuple[float, float]:
+def _projection(found: Division, gradient: Gradient, centre: bool) -> tuple[float, float]:
     """The share of the squared gradient along the mean, and the share that both projections leave."""
-    n, p, b = over
-    if over.size <= 1.0:
+    size, middle = found.size, found.middle
+    n, p, b = found.over
+    if size <= 1.0:
         return 0.0, 1.0
-    centre = node.get("type") not in ("rms", "l2")
-    middle = centred(signal, over) if centre else signal
     local = max(middle.positions / middle.square, 0.0) if middle.square else 0.0
-    along_signal = (1.0 + (p - 1.0) * gradient.positions * local) / over.size
+    along_signal = (1.0 + (p - 1.0) * gradient.positions * local) / size
     along_mean = 0.0
     if centre:
         along_mean = 1.0 + (n - 1.0) * gradient.units + (p - 1.0) * gradient.positions
-        along_mean = max((along_mean + p * (b - 1.0) * gradient.samples) / over.size, 0.0)
+        along_mean = max((along_mean + p * (b - 1.0) * gradient.samples) / size, 0.0)
         # The signal lies in what the mean leaves, and so may more of the gradient than at random.
-        along_signal *= (1.0 - along_mean) / (1.0 - 1.0 / over.size)
+        along_signal *= (1.0 - along_mean) / (1.0 - 1.0 / size)
     return along_mean, max(1.0 - along_mean - along_signal, _LEAST_KEPT)

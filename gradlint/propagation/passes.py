@@ -24,37 +24,38 @@ def forward_pass(network: Network, context: Context, precision: Precision) -> tu
     """
     context.pixels = forward.pixels(network.nodes)
     context.composites = composites(network)
-    leading = _leading(network.nodes)
-    following = _followed_by_weights(network.nodes)
+    context.leading = _leading(network.nodes)
+    signals, whole = context.signals, context.composites
+    largest, smallest = precision.largest_square, precision.smallest_square
     cut: set[int] = set()
     starts: dict[int, Node] = {}
     for node in network.nodes:
-        if any(id(n) in cut for n in node.inputs):
+        if cut and any(id(n) in cut for n in node.inputs):
             cut.add(id(node))
             starts.update((id(n), n) for n in node.inputs if id(n) not in cut)
             continue
-        inputs = [context.signals[id(n)] for n in node.inputs]
-        whole = context.composites.get(id(node))
+        inputs = [signals[id(n)] for n in node.inputs]
         try:
-            if whole is not None:
-                signal = forward.composite(whole.root, whole.key, context)
+            if id(node) in whole:
+                signal = forward.composite(node, whole[id(node)].root, whole[id(node)].key, context)
             else:
                 signal = forward.RULES[node.kind](node, inputs, context)
         except NotModelled:
-            if id(node) not in leading:
+            if id(node) not in context.leading:
                 context.assumptions.add(f"unit scale assumed for {describe(node)}")
                 signal = forward.source(node, inputs, context)
-            elif id(node) in following:
+            elif id(node) in _followed_by_weights(network.nodes):
                 raise
             else:
                 cut.add(id(node))
                 starts.update((id(n), n) for n in node.inputs if id(n) not in cut)
                 continue
-        if not signal.square <= precision.largest_square:
+        square = signal.square
+        if not square <= largest:
             return (), node
-        if 0.0 < signal.square < precision.smallest_square:
+        if 0.0 < square < smallest:
             signal = Signal(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, signal.channel)
-        context.signals[id(node)] = signal
+        signals[id(node)] = signal
     outputs = [n for n in network.outputs if id(n) not in cut] + list(starts.values())
     return tuple(outputs), None
 
@@ -64,27 +65,34 @@ def connected(network: Network, outputs: Sequence[Node]) -> frozenset[int]:
 
     Where gradients are off for the whole network (it is only evaluated), they are taken as on.
     """
-    evaluated = all(node.gradients_off is not None for node in network.nodes if node.weighted)
+    evaluated = all(node.gradients_off is not None for node in network.nodes if node.parameters and node.weighted)
     found = {id(node) for node in outputs}
     for node in reversed(network.nodes):
         if id(node) in found and node.kind is not Kind.STOP and (evaluated or node.gradients_off is None):
-            found.update(id(operand) for operand in _carrying(node))
+            for operand in _carrying(node):
+                found.add(id(operand))
     return frozenset(found)
 
 
 def _carrying(node: Node) -> tuple[Node, ...]:
     """The inputs that a gradient goes on to: not indices, masks and targets."""
-    if node.kind is Kind.LOSS or (node.kind is Kind.RESHAPE and node.get("operation") != "where"):
+    kind = node.kind
+    if kind is Kind.LOSS or (kind is Kind.RESHAPE and node.attributes.get("operation") != "where"):
         return node.inputs[:1]
-    return () if node.kind is Kind.EMBEDDING else node.inputs
+    return () if kind is Kind.EMBEDDING else node.inputs
 
 
 def _leading(nodes: Iterable[Node]) -> frozenset[int]:
     """Nodes that are, or come after, a weighted layer."""
     found: set[int] = set()
     for node in nodes:
-        if node.weighted or any(id(n) in found for n in node.inputs):
+        if node.parameters and node.weighted:
             found.add(id(node))
+            continue
+        for operand in node.inputs:
+            if id(operand) in found:
+                found.add(id(node))
+                break
     return frozenset(found)
 
 
@@ -99,10 +107,13 @@ def _followed_by_weights(nodes: Sequence[Node]) -> frozenset[int]:
 
 
 def backward_pass(
-    network: Network, outputs: Sequence[Node], weighted: Sequence[Node], context: Context
+    network: Network, outputs: Sequence[Node], weighted: Sequence[Node], reached: frozenset[int], context: Context
 ) -> tuple[dict[int, Gradient], frozenset[int]]:
-    """Gradients at all nodes, and the weighted layers that were reached only by looking past zeros."""
-    gradients = _backward(network, outputs, context)
+    """Gradients at all nodes, and the weighted layers that were reached only by looking past zeros.
+
+    `reached` are the nodes that gradients reach (see `connected`).
+    """
+    gradients = _backward(network, outputs, reached, context)
     missing = [node for node in weighted if log_norm(gradients, node) == -math.inf]
     if not missing:
         return gradients, frozenset()
@@ -112,13 +123,13 @@ def backward_pass(
         if not standing_in or not missing:
             continue
         second = replace(context, standing_in=standing_in)
-        found = _backward(network, outputs, second)
-        reached = [node for node in missing if log_norm(found, node) > -math.inf]
+        found = _backward(network, outputs, reached, second)
+        mended = [node for node in missing if log_norm(found, node) > -math.inf]
         if all(log_norm(gradients, node) == -math.inf for node in weighted[:-1]):
             gradients = found
         else:
-            gradients.update((id(node), found[id(node)]) for node in reached)
-        looked_past.update(id(node) for node in reached)
+            gradients.update((id(node), found[id(node)]) for node in mended)
+        looked_past.update(id(node) for node in mended)
         missing = [node for node in missing if id(node) not in looked_past]
     return gradients, frozenset(looked_past)
 
@@ -129,32 +140,33 @@ def log_norm(gradients: dict[int, Gradient], node: Node) -> float:
     return found.log if found is not None else -math.inf
 
 
-def _backward(network: Network, outputs: Sequence[Node], context: Context) -> dict[int, Gradient]:
+def _backward(
+    network: Network, outputs: Sequence[Node], reached: frozenset[int], context: Context
+) -> dict[int, Gradient]:
     gradients: dict[int, Gradient] = {}
     for node in outputs:
         seed = _seed(node, context)
         gradients[id(node)] = _merged(gradients[id(node)], seed, node, context) if id(node) in gradients else seed
-    leading = _leading(network.nodes) & connected(network, outputs)
+    leading = context.leading & reached
+    signals, rules, whole = context.signals, backward.RULES, context.composites
     for node in reversed(network.nodes):
-        gradient = gradients.get(id(node))
-        if gradient is None or gradient.log == -math.inf or not node.inputs or id(node) not in leading:
+        key = id(node)
+        gradient = gradients.get(key)
+        if gradient is None or gradient.log == -math.inf or key not in leading or key not in signals:
             continue
-        if id(node) not in context.signals:
+        if not node.inputs:
             continue
-        for operand, part in _parts(node, gradient, context):
-            if part.log == -math.inf or id(operand) not in leading:
-                continue
-            known = gradients.get(id(operand))
-            gradients[id(operand)] = part if known is None else _merged(known, part, operand, context)
+        if key in whole:
+            operands: tuple[Node, ...] = (whole[key].root,)
+            parts = [backward.through_function(node, whole[key].root, whole[key].key, gradient, context)]
+        else:
+            operands = node.inputs
+            parts = rules[node.kind](node, gradient, context)
+        for operand, part in zip(operands, parts, strict=False):
+            if id(operand) in leading and part.log != -math.inf:
+                known = gradients.get(id(operand))
+                gradients[id(operand)] = part if known is None else _merged(known, part, operand, context)
     return gradients
-
-
-def _parts(node: Node, gradient: Gradient, context: Context) -> Iterable[tuple[Node, Gradient]]:
-    """The nodes that a gradient goes on to, each with its part."""
-    whole = context.composites.get(id(node))
-    if whole is not None:
-        return [(whole.root, backward.through_function(node, whole.root, whole.key, gradient, context))]
-    return zip(node.inputs, backward.RULES[node.kind](node, gradient, context), strict=False)
 
 
 def _merged(first: Gradient, second: Gradient, node: Node, context: Context) -> Gradient:

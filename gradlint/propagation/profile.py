@@ -100,13 +100,14 @@ def propagate(network: Network, settings: Settings | None = None) -> Profile:
         outputs, overflow = forward_pass(network, context, precision)
         if overflow is not None:
             return _overflowed(weighted, overflow, context)
-        gradients, looked_past = backward_pass(network, outputs, weighted, context)
+        reached = connected(network, outputs)
+        gradients, looked_past = backward_pass(network, outputs, weighted, reached, context)
     except NotModelled as limit:
         return _unknown(weighted, str(limit), context)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         # A graph that no rule foresees has no number; it must not cost the run.
         return _unknown(weighted, f"not modelled ({error})", context)
-    return _profile(network, outputs, weighted, gradients, looked_past, context, precision)
+    return _profile(network, outputs, weighted, gradients, looked_past, reached, context, precision)
 
 
 def _profile(
@@ -115,10 +116,10 @@ def _profile(
     weighted: Sequence[Node],
     gradients: dict[int, Gradient],
     looked_past: frozenset[int],
+    trained: frozenset[int],
     context: Context,
     precision: Precision,
 ) -> Profile:
-    trained = connected(network, outputs)
     reached = [node for node in weighted if id(node) in trained]
     last = next((node for node in reversed(reached) if log_norm(gradients, node) > -math.inf), None)
     if last is None:

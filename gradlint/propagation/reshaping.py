@@ -39,7 +39,7 @@ def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
             signal = signal._replace(units=signal.square)
         if others > 1:
             signal = signal._replace(positions=signal.square, apart=signal.samples)
-    if channel == signal.channel and operation not in ("view", "slice", "split"):
+    if channel == signal.channel and (not signal.mixed or operation not in ("view", "slice", "split")):
         return signal
     return signal._replace(
         channel=channel, mixed=signal.mixed if axis_size(old, signal.channel) == axis_size(new, channel) else ()

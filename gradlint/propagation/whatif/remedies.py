@@ -92,8 +92,9 @@ def remedies(
     if not profile.known or profile.within_bounds:
         return ()
     found: list[tuple[float, RemedyResult]] = []
+    made: dict[tuple[str, ...], Network] = {(): network}
     for names in _suited(network):
-        changed = transform(network, names)
+        changed = _made(names, made)
         result = propagate(changed, settings)
         ratio = result.log10_gradient_ratio
         if ratio is None or not result.within_bounds or not _clear(ratio, settings):
@@ -105,6 +106,13 @@ def remedies(
             break
     found.sort(key=lambda pair: pair[0])
     return _distinct([result for _, result in found], most)
+
+
+def _made(names: tuple[str, ...], made: dict[tuple[str, ...], Network]) -> Network:
+    """The network with these changes, on top of those that other combinations begin with."""
+    if names not in made:
+        made[names] = transform(_made(names[:-1], made), names[-1:])
+    return made[names]
 
 
 def horizon_remedies(network: Network, steps: float, settings: Settings | None = None) -> tuple[RemedyResult, ...]:

@@ -64,11 +64,19 @@ class Rewriting:
         return self._replaced or any(_differ(node, self.copies[id(node)]) for node in self.network.nodes)
 
     def _copy(self, node: Node) -> Node:
-        copy = replace(
-            node,
-            inputs=tuple(self.copies[id(operand)] for operand in node.inputs),
-            parameters={role: self.parameter(p) for role, p in node.parameters.items()},
-            order=len(self.nodes),
+        copies = self.copies
+        copy = Node(
+            node.kind,
+            tuple([copies[id(operand)] for operand in node.inputs]),
+            node.shape,
+            node.attributes,
+            {role: self.parameter(p) for role, p in node.parameters.items()} if node.parameters else {},
+            node.class_name,
+            node.name,
+            node.origin,
+            node.layer,
+            len(self.nodes),
+            node.gradients_off,
         )
         self.nodes.append(copy)
         return copy
