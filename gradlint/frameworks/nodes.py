@@ -6,6 +6,7 @@ known, and keeps the initial distribution of tensors that are to become paramete
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -292,7 +293,7 @@ def activation(
     dtype = (
         x.dtype if shapes.is_floating(x.dtype) or function in ("abs", "clamp", "relu", "square", "sign") else "float32"
     )
-    return ctx.emit(
+    result = ctx.emit(
         Kind.ACTIVATION,
         (x,),
         x.shape if shape is None else shape,
@@ -301,6 +302,11 @@ def activation(
         class_name=class_name,
         values=None if x.values is None else folded(fold, x),
     )
+    given = distribution_of(x) if fold is not None and x.parameter is None else None
+    if fold is not None and given is not None and given.family == "constant" and not given.parts:
+        with contextlib.suppress(ArithmeticError, ValueError):
+            result.attributes[DISTRIBUTION] = replace(given, mean=float(fold(given.mean)), scheme="constant", text="")
+    return result
 
 
 def reshaped(
