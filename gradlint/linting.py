@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 MAXIMUM_HELD_BYTES = 6 * 1024 * 1024
 """Source whose trees are held for other files that import it; each byte takes some 60 of memory."""
 
-MAXIMUM_UNCOLLECTED = 500_000
+_FILES_BETWEEN_LOOKS = 8
+"""How often it is looked at how much is held."""
+
+MAXIMUM_UNCOLLECTED = 50_000
 """How many objects, of some 100 bytes each, may have been made before the garbage among them is collected."""
 
 
@@ -70,10 +73,12 @@ class Linter:
         self.rules = tuple(r for r in catalogue if (r.code in needed or r.name in needed) and not r.of_files)
         self.measures = settings.measuring is not Measuring.OFF
         self.loader = SourceLoader(self.names)
+        self._linted = 0
 
     def lint(self, found: Found, data: bytes | None = None) -> FileResult:
         """Everything there is to say about a file; `data` is its content where it is not to be read from disk."""
-        if self.loader.held_bytes > MAXIMUM_HELD_BYTES:
+        self._linted += 1
+        if self._linted % _FILES_BETWEEN_LOOKS == 0 and self.loader.held_bytes > MAXIMUM_HELD_BYTES:
             self.loader = SourceLoader(self.names)
         self.loader.forget()
         try:

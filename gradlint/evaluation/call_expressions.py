@@ -28,7 +28,10 @@ def _call(syntax: cst.Call) -> Run:
     named = tuple((arg.keyword.value, expression(arg.value)) for arg in syntax.args if arg.keyword is not None)
 
     def run(interpreter: Interpreter, scope: Scope) -> Value:
-        interpreter.budget.step()
+        budget = interpreter.budget
+        budget.steps += 1
+        if budget.steps > budget.pause:
+            budget.look()
         called = function(interpreter, scope)
         args = [arg(interpreter, scope) for arg in positional]
         kwargs = {name: arg(interpreter, scope) for name, arg in named} if named else {}

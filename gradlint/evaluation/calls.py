@@ -169,6 +169,7 @@ def call_function(interpreter: Interpreter, function: Function, args: list[Value
     finally:
         function.active -= 1
         frames.pop()
+        frame.scope = None  # or each would keep the other alive, and all its tensors
     if frame.yields is not None:
         return iter(frame.yields)
     result = signal.value if type(signal) is Return else None

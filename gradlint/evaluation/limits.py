@@ -40,11 +40,13 @@ _STEPS_BETWEEN_LOOKS = 512
 class Budget:
     """What is left of the limits; raises `BudgetExceeded` when something is used up."""
 
-    __slots__ = ("deadline", "instances", "limits", "nodes", "steps")
+    __slots__ = ("deadline", "instances", "limits", "nodes", "pause", "steps")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.steps = 0
+        self.pause = 0
+        """Up to which step nothing needs to be looked at; `step` is written out where it matters for speed."""
         self.deadline = time.thread_time() + limits.seconds
         self.nodes = 0
         self.instances = 0
@@ -52,10 +54,16 @@ class Budget:
     def step(self) -> None:
         """Count one step."""
         self.steps += 1
+        if self.steps > self.pause:
+            self.look()
+
+    def look(self) -> None:
+        """See whether there is any budget left."""
         if self.steps > self.limits.steps:
             raise BudgetExceeded(f"more than {self.limits.steps} steps")
-        if not self.steps % _STEPS_BETWEEN_LOOKS and time.thread_time() > self.deadline:
+        if time.thread_time() > self.deadline:
             raise BudgetExceeded(f"more than {self.limits.seconds:g} s")
+        self.pause = min(self.steps + _STEPS_BETWEEN_LOOKS, self.limits.steps)
 
     def node(self) -> int:
         """Count one graph node and return its number."""

@@ -31,9 +31,11 @@ def block(interpreter: Interpreter, body: Any, scope: Scope) -> Any:
     """Run the statements of a body until one of them ends it; the result is the signal that did, or None."""
     entry = scope.closures.get(id(body))
     statements = entry[1] if entry is not None and entry[0] is body else kept(scope, body, _statements)
-    step = interpreter.budget.step
+    budget = interpreter.budget
     for run in statements:
-        step()
+        budget.steps += 1
+        if budget.steps > budget.pause:
+            budget.look()
         signal = run(interpreter, scope)
         if signal is not None:
             return signal
