@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import enum
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gradlint.findings import Confidence, Severity
-from gradlint.formats import FORMATS
+from gradlint.keys import DEVICES as DEVICES
+from gradlint.keys import KEYS as KEYS
 
 DEDICATED_FILE = "gradlint.toml"
 SHARED_FILE = "pyproject.toml"
-DEVICES = ("cpu", "cuda", "mps")
-HIGHEST_LIMIT = 1e6
-"""Of the probe: GiB, or seconds."""
 
 DEFAULT_EXCLUDE = (
     ".bzr",
@@ -57,111 +55,6 @@ class Measuring(enum.StrEnum):
 
 class ConfigError(Exception):
     """A configuration that cannot be used, in a sentence for the user."""
-
-
-def _strings(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(isinstance(item, str) for item in value):
-        raise TypeError
-    return tuple(value)
-
-
-def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError
-    return value
-
-
-def _positive(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise TypeError
-    return float(value)
-
-
-def _limit(value: Any) -> float:
-    if _positive(value) > HIGHEST_LIMIT:
-        raise ValueError
-    return float(value)
-
-
-def _count(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise TypeError
-    return value
-
-
-def _at_least_one(value: Any) -> int:
-    if not _count(value):
-        raise ValueError
-    return int(value)
-
-
-def _format(value: Any) -> str:
-    if value not in FORMATS:
-        raise TypeError
-    return str(value)
-
-
-def _device(value: Any) -> str:
-    if value not in DEVICES:
-        raise TypeError
-    return str(value)
-
-
-def _severities(value: Any) -> tuple[tuple[str, Severity], ...]:
-    return tuple((rule, Severity(severity)) for rule, severity in value.items())
-
-
-def _ignores(value: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return tuple((pattern, _strings(rules)) for pattern, rules in value.items())
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key of the configuration file: how its value is read, and in words what it must be."""
-
-    parse: Callable[[Any], Any]
-    text: str
-
-
-_RULES = Key(_strings, "a list of rules")
-_PATTERNS = Key(_strings, "a list of patterns")
-_SWITCH = Key(_boolean, "true or false")
-_SEVERITY = Key(Severity, '"note", "warning" or "error"')
-
-KEYS: Mapping[str, Key] = {
-    "baseline": Key(_text, "the name of a file"),
-    "cache-dir": Key(_text, "the name of a folder"),
-    "exclude": _PATTERNS,
-    "exploding": Key(_positive, "a number above 0"),
-    "extend-exclude": _PATTERNS,
-    "extend-select": _RULES,
-    "fail-severity": _SEVERITY,
-    "force-exclude": _SWITCH,
-    "ignore": _RULES,
-    "jobs": Key(_count, "a whole number, 0 for as many as there are cores"),
-    "min-confidence": Key(Confidence, '"low", "medium" or "high"'),
-    "min-severity": _SEVERITY,
-    "output-format": Key(_format, "one of " + ", ".join(FORMATS)),
-    "per-file-ignores": Key(_ignores, "a table from patterns of files to lists of rules"),
-    "preview": _SWITCH,
-    "probe-device": Key(_device, "one of " + ", ".join(DEVICES)),
-    "probe-memory-limit": Key(_limit, "a number of GiB above 0"),
-    "probe-seeds": Key(_at_least_one, "a whole number from 1"),
-    "probe-steps": Key(_count, "a whole number of steps, 0 for none"),
-    "probe-time-limit": Key(_limit, "a number of seconds above 0"),
-    "respect-gitignore": _SWITCH,
-    "rule-folders": Key(_strings, "a list of folders"),
-    "select": _RULES,
-    "severity": Key(_severities, 'a table from rules to "note", "warning" or "error"'),
-    "vanishing": Key(_positive, "a number above 0"),
-}
-"""The keys of a configuration file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +126,16 @@ class Settings:
     def folders_of_rules(self) -> tuple[Path, ...]:
         """The user's rule folders."""
         return tuple(self.root / folder for folder in self.rule_folders)
+
+
+def value_of(settings: Settings, key: str) -> Any:
+    """The value of a key as TOML and JSON have it: text, numbers, lists and tables; empty where there is none."""
+    value = getattr(settings, key.replace("-", "_"))
+    if isinstance(value, enum.Enum):
+        return value.value
+    if KEYS[key].type.schema.get("type") == "object":
+        return {name: list(item) if isinstance(item, tuple) else item.value for name, item in value}
+    return list(value) if isinstance(value, tuple) else value
 
 
 def load_settings(start: Path, config: Path | None = None, isolated: bool = False) -> Settings:

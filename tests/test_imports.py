@@ -24,7 +24,9 @@ BELOW = {
     "outputs": "formats",
     "network": "findings",
     "claims": "network",
-    "config": "findings formats",
+    "keys": "findings formats",
+    "config": "findings keys",
+    "schema": "config keys",
     "sources": "files findings",
     "evaluation": "findings network sources frameworks",
     "frameworks": "findings network sources evaluation",
@@ -37,7 +39,7 @@ BELOW = {
     "probe": "findings network claims propagation sources",
     "probing": "findings config network probe",
     "showing": "findings config network sources evaluation propagation stack probe",
-    "reports": "__version__ findings formats config catalogue results sources subjects showing",
+    "reports": "__version__ cache findings formats keys config catalogue results sources subjects showing",
 }
 """What each part may import of gradlint, besides itself. The engine and the command line may import all."""
 

@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 from gradlint import __version__
 from gradlint.cli.check import check
 from gradlint.cli.clean import clean
+from gradlint.cli.config import config
 from gradlint.cli.errors import BROKEN_PIPE, FAILED, INTERRUPTED, ReaderGone
 from gradlint.cli.rules import explain, rules
 from gradlint.cli.show import show
@@ -63,5 +64,5 @@ def commands() -> None:
     """
 
 
-for _command in (check, show, explain, rules, clean):
+for _command in (check, show, explain, rules, config, clean):
     commands.add_command(_command)
