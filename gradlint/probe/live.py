@@ -306,4 +306,10 @@ def _watch(module: Any, positions: Sequence[int], run: Run) -> None:
 
         module.activation = before_activation
     else:
-        module.register_forward_hook(lambda _module, _inputs, output: report(output))
+
+        def after(_module: Any, _inputs: Any, output: Any) -> Any:
+            report(output)
+            # what then happens in place, happens to a copy: it would take the hooks of a view away
+            return output.clone() if isinstance(output, Tensor) else output
+
+        module.register_forward_hook(after)

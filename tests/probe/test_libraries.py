@@ -40,6 +40,7 @@ TORCHVISION = (
     "resnet18",
     "shufflenet_v2_x0_5",
     "squeezenet1_1",
+    "swin_v2_t",
 )
 KERAS = (
     "densenet.DenseNet121",

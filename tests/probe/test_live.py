@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -152,6 +153,16 @@ def test_a_network_that_grew_at_import_is_measured_as_it_is(probe: Probe, tmp_pa
     text = "from torch import nn\nnet = nn.Sequential()\nfor i in range(3):\n    net.append(nn.Linear(8, 8))\n"
     found = probe.measure(read(tmp_path, text))
     assert (len(found.layers), found.seeds) == (3, 1)
+
+
+def test_what_is_overwritten_in_place_is_measured_before(probe: Probe, tmp_path: Path) -> None:
+    text = (
+        "from torch import nn\n\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.layers = nn.Sequential(nn.Linear(8, 8), nn.ReLU(inplace=True), nn.Linear(8, 3))\n"
+        "    def forward(self, x):\n        return self.layers(x.view(-1, 4, 8))\n\nnet = Net()\ny = net(torch.randn(8, 32))\n"
+    )
+    found = probe.measure(read(tmp_path, "import torch\n" + text))
+    assert all(math.isfinite(figure) for layer in found.layers for figure in layer.gradient)
 
 
 def test_another_number_of_parameters_is_said(probe: Probe, network: Callable[..., Network]) -> None:
