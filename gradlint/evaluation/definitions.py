@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gradlint.evaluation.interpreter import Interpreter
+    from gradlint.sources import SourceFile
 
 
 def may_wait(statement: Any, scope: Scope) -> bool:
@@ -69,3 +70,10 @@ def define(interpreter: Interpreter, value: Deferred, record: Record) -> Value:
     found = scope.variables.get(name, MISSING)
     value.result = interpreter.unknown(f"{name} could not be defined") if found is MISSING else found
     return value.result
+
+
+def in_order(record: Record, source: SourceFile) -> None:
+    """Sort what a module defines as its source has it, in whatever order it was needed."""
+    places = {id(statement): place for place, statement in enumerate(source.module.body)}
+    for defined in (record.classes, record.functions):
+        defined.sort(key=lambda thing: places.get(id(thing.syntax), len(places)))

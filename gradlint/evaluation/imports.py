@@ -116,6 +116,7 @@ class ModuleCache:
         if known is not None:
             if main:
                 self.variables_of(interpreter, known.scope)
+                definitions.in_order(self._record_of(path), known.scope.source)
             return known
         source = self.loader.load(path)
         if source is None:

@@ -102,6 +102,31 @@ def test_modules_that_import_each_other(tmp_path: Path) -> None:
     assert widths(tmp_path, files) == [(8,)]
 
 
+def test_what_a_file_that_was_imported_before_defines_is_looked_at_in_its_order(tmp_path: Path) -> None:
+    outer = (
+        "class Outer(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.inner = Block()\n"
+        "    def forward(self, x):\n        return self.inner(x)\n"
+    )
+    files = {
+        "blocks.py": f"{HEAD}WIDTH = 3\n{NET}{outer}",
+        "main.py": "from blocks import Outer\nclass Third(Outer):\n    pass\n",
+    }
+    widths(tmp_path, files)
+    loader = SourceLoader()
+    evaluator = Evaluator(loader)
+    names = {}
+    for name in ("main.py", "blocks.py"):
+        source = loader.load(tmp_path / name)
+        assert source is not None
+        names[name] = [network.name for network in evaluator.evaluate(source).networks]
+    assert names["main.py"] == ["Third"]
+    source = loader.load(tmp_path / "blocks.py")
+    assert source is not None
+    assert names["blocks.py"] == [
+        n.name for n in Evaluator(SourceLoader()).evaluate(source).networks if n.name != "Block"
+    ]
+
+
 def test_a_file_that_was_imported_before_shows_all_its_networks(tmp_path: Path) -> None:
     files = {
         "blocks.py": f"{HEAD}WIDTH = 3\n{NET}\nclass Unused(Block):\n    def forward(self, x):\n        return x\n",
