@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-PATIENCE = 1.0
+PATIENCE = 2.0
 """Seconds of work before anything is said."""
 _BEAT = 0.5
 _ERASE = "\r\x1b[2K"
