@@ -27,7 +27,6 @@ COMMON = 10
 def read(folder: Path) -> None:
     """Evaluate every file of a folder and print what came of it."""
     loader = SourceLoader()
-    evaluator = Evaluator(loader)
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     seconds: Counter[str] = Counter()
@@ -44,7 +43,7 @@ def read(folder: Path) -> None:
     for source in sources:
         before = time.process_time()
         try:
-            evaluation = evaluator.evaluate(source)
+            evaluation = Evaluator(loader).evaluate(source)
         except SourceError:
             continue
         except Exception:
@@ -67,6 +66,7 @@ def read(folder: Path) -> None:
                 reasons[reason] += 1
             counts["predicted"] += propagate(network).log10_gradient_ratio is not None
         seconds["propagation"] += time.process_time() - before
+        gc.collect(0)
         counts["loops"] += len(evaluation.loops)
     gc.enable()
     print(f"{folder}: {len(sources)} files, {dict(counts)}")
