@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from gradlint.checks._flow import Flow, flow, parameters_behind, passes_gradient
+from gradlint.checks._flow import Flow, flow, is_unknown, parameters_behind, passes_gradient
 from gradlint.claims import Claim, ClaimKind
 from gradlint.network import EventKind, Kind, Node, Parameter, TrainingLoop, topological
 from gradlint.subjects import NetworkSubject, TrainingSubject
@@ -38,6 +38,8 @@ def blocks(subject: TrainingSubject, wanted: Callable[[str], bool]) -> Iterator[
     of another part is no block: then the parameters behind it are reached on another way, belong to no optimizer,
     or nothing that is trained comes after the cut.
     """
+    if any(is_unknown(objective) for objective in subject.loop.objectives):
+        return
     flows = [(objective, flow(objective)) for objective in subject.loop.objectives]
     reached = _reached(subject)
     held = _held(subject.loop)

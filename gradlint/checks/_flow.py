@@ -54,6 +54,12 @@ def flow(tensor: Node, around: Node | None = None) -> Flow:
     return Flow(tuple(reached), tuple(sorted(cuts, key=lambda node: node.order)))
 
 
+def is_unknown(loss: Node) -> bool:
+    """Whether a loss comes out of code that is not analysed, so that nothing is known of what its gradient reaches."""
+    found = flow(loss)
+    return not found.parameters and not found.cuts and any(node.kind is Kind.OPAQUE for node in found.reached)
+
+
 def parameters_behind(*nodes: Node) -> dict[int, Parameter]:
     """All parameters that `nodes` are computed from, by identity, whether or not a gradient gets there."""
     return {id(p): p for node in topological(nodes) for p in node.parameters.values()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradlint.checks._flow import flow
+from gradlint.checks._flow import flow, is_unknown
 from gradlint.network import Event, EventKind, Optimizer, TrainingLoop
 
 _MARKS = frozenset({EventKind.LOOP_START, EventKind.LOOP_END})
@@ -13,11 +13,12 @@ _MARKS = frozenset({EventKind.LOOP_START, EventKind.LOOP_END})
 def parameters_of(event: Event) -> frozenset[int] | None:
     """Identities of the parameters whose gradients an event computes, changes or uses; None where not known."""
     if event.kind is EventKind.BACKWARD:
-        return flow(event.node).parameters if event.node is not None else None
+        return None if event.node is None or is_unknown(event.node) else flow(event.node).parameters
     given = event.details.get("parameters")
     if given is None and event.optimizer is not None:
         given = event.optimizer.parameters
-    return None if given is None else frozenset(id(parameter) for parameter in given)
+    # An optimizer that seems to hold nothing holds tensors that are not known to be parameters.
+    return frozenset(id(parameter) for parameter in given) if given else None
 
 
 def concerns(event: Event, parameters: frozenset[int] | None) -> bool:

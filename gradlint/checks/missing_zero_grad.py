@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gradlint.checks._order import concerns, parameters_of, repeats, steps
 from gradlint.findings import Remedy
-from gradlint.network import EventKind, TrainingLoop
+from gradlint.network import Event, EventKind, TrainingLoop
 from gradlint.subjects import Aside, Problem, TrainingSubject
 
 
@@ -22,10 +22,13 @@ def check_training(subject: TrainingSubject) -> Iterator[Problem]:
             for event in loop.events_of(EventKind.BACKWARD)
             if concerns(event, held) and event.details.get("accumulates", True)
         ]
-        if not passes or not repeats(loop, passes[-1]) or not repeats(loop, step) or _zeroed(loop, held):
+        if not passes or _zeroed(loop, held):
+            continue
+        before = _last_before(loop, passes, step)
+        if not repeats(loop, before) or not repeats(loop, step):
             continue
         name = "optimizer" if optimizer is not None else "model"
-        where = passes[-1].origin
+        where = before.origin
         if where is not None:
             yield Problem(
                 "the gradients of all iterations add up: nothing in this loop sets them back to zero, so that step k "
@@ -36,6 +39,12 @@ def check_training(subject: TrainingSubject) -> Iterator[Problem]:
                 related=(Aside(step.origin, "this step uses the sum"),) if step.origin is not None else (),
                 network=subject.networks[0].network.name if len(subject.networks) == 1 else "",
             )
+
+
+def _last_before(loop: TrainingLoop, passes: list[Event], step: Event) -> Event:
+    """The backward pass whose gradients a step uses: of several networks' passes, the last one before the step."""
+    position = loop.events.index(step)
+    return next((event for event in reversed(passes) if loop.events.index(event) < position), passes[-1])
 
 
 def _zeroed(loop: TrainingLoop, held: frozenset[int] | None) -> bool:

@@ -60,7 +60,7 @@ def _claim(layer: Node, zeros: bool) -> Claim:
 
 def _constant(node: Node) -> bool:
     """Whether nothing in a layer with several units tells one from another."""
-    if not node.weighted or node.kind is Kind.EMBEDDING or node.shape is None:
+    if not node.weighted or node.kind is Kind.EMBEDDING:
         return False
     weights = [parameter for role, parameter in node.parameters.items() if role.startswith("weight")]
     others = [parameter for role, parameter in node.parameters.items() if role.startswith("bias")]
@@ -89,7 +89,11 @@ def _value(node: Node) -> float:
 
 
 def _built_on_alike(structure: Structure, layer: Node) -> bool:
-    """Whether every layer that builds on this one has constant weights, too, and at least one does."""
+    """Whether every layer that builds on this one has constant weights, too, and at least one does.
+
+    What layers of zeros give is zero, and the same for all units whatever is done with it.
+    """
+    passing = _ALIKE if _gives_something(layer) else frozenset(Kind)
     reached = 0
     stack, seen = [layer], {id(layer)}
     while stack:
@@ -101,11 +105,15 @@ def _built_on_alike(structure: Structure, layer: Node) -> bool:
                 if not _same_for_all(user):
                     return False
                 reached += 1
-            elif user.kind in _ALIKE:
+            elif user.kind in passing:
                 stack.append(user)
             else:
                 return False
     return reached > 0
+
+
+def _gives_something(layer: Node) -> bool:
+    return any(parameter.distribution.mean != 0.0 for parameter in layer.parameters.values())
 
 
 def _same_for_all(node: Node) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from gradlint.checks._flow import flow, parameters_behind
+from gradlint.checks._flow import flow, is_unknown, parameters_behind
 from gradlint.claims import Claim, ClaimKind, Step
 from gradlint.findings import Confidence, Remedy
 from gradlint.network import EventKind, Optimizer, Parameter, TrainingLoop
@@ -21,6 +21,8 @@ def check_training(subject: TrainingSubject) -> Iterator[Problem]:
     if not own or optimizers is None or not subject.loop.objectives:
         return
     objectives = [objective for loop in loops.values() for objective in loop.objectives]
+    if any(is_unknown(objective) for objective in objectives):
+        return
     behind = parameters_behind(*objectives)
     held = {id(parameter) for optimizer in optimizers for parameter in optimizer.parameters or ()}
     for optimizer in own:
@@ -52,8 +54,8 @@ def _optimizers(loops: Iterable[TrainingLoop]) -> list[Optimizer] | None:
 
 def _used(loops: Iterable[TrainingLoop], optimizer: Optimizer) -> bool:
     """Whether what an optimizer holds is used in some other way than in the loss, as by a learned optimizer."""
-    passes = [event.node for loop in loops for event in loop.events_of(EventKind.FORWARD) if event.node is not None]
-    behind = parameters_behind(*passes)
+    passes = [event for loop in loops for event in loop.events_of(EventKind.FORWARD) if event.details.get("grad")]
+    behind = parameters_behind(*(event.node for event in passes if event.node is not None))
     return any(id(parameter) in behind for parameter in optimizer.parameters or ())
 
 

@@ -243,8 +243,15 @@ def _of_tensor(interpreter: Interpreter, value: Tensor, name: str) -> Value:
     return tensor_attribute(interpreter, value, name)
 
 
+_TRAINING_METHODS = frozenset({"backward", "zero_grad", "clip_grad_norm_", "clip_grad_value_"})
+
+
 def _of_unknown(interpreter: Interpreter, value: Unknown, name: str) -> Value:
     value.cost += 1
+    if name in _TRAINING_METHODS:
+        from gradlint.frameworks.strangers import method_of
+
+        return method_of(value, name)
     return value
 
 

@@ -120,7 +120,9 @@ def stands_for_many(value: Value) -> bool:
 def length(interpreter: Interpreter, value: Value) -> Value:
     """`len(value)`: an int, or an Unknown."""
     if isinstance(value, _CONTAINERS):
-        return len(value)
+        only = next(iter(value)) if len(value) == 1 else None
+        # What was collected in a loop over something unknown has one item that stands for any number of them.
+        return only if isinstance(only, Unknown) else len(value)
     if isinstance(value, Tensor):
         from gradlint.frameworks.operators import length as tensor_length
 

@@ -23,9 +23,9 @@ def _prepare(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> Val
 
 
 def _backward(ctx: Context, self: Instance, loss: Value, **kwargs: Value) -> None:
-    if isinstance(loss, Tensor):
-        retain = ctx.truth(kwargs.get("retain_graph", False)) is True
-        ctx.event(EventKind.BACKWARD, node=loss.node, scaled=self.hidden.get("scaled", False), retain_graph=retain)
+    node = (loss if isinstance(loss, Tensor) else ctx.as_tensor(loss)).node
+    retain = ctx.truth(kwargs.get("retain_graph", False)) is True
+    ctx.event(EventKind.BACKWARD, node=node, scaled=self.hidden.get("scaled", False), retain_graph=retain)
 
 
 def _clip(method: str) -> Callable[..., Value]:

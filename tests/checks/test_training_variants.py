@@ -375,3 +375,73 @@ for x, y in loader:
 """
     )
     assert [name for _, name in lint(text.replace("32, 1)", "32, 4)").replace("64, 1)", "64, 4)"), "GRD605")] == lines
+
+
+STRANGER = """
+import torch
+from transformers import AutoModelForCausalLM
+model = AutoModelForCausalLM.from_pretrained("gpt2").cuda()
+optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5)
+scaler = torch.cuda.amp.GradScaler()
+for epoch in range(3):
+    for batch in loader:
+        {zero}
+        with torch.cuda.amp.autocast():
+            loss = model(**batch).loss
+        scaler.scale(loss).backward()
+        {unscale}
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        scaler.step(optimizer)
+        scaler.update()
+"""
+
+
+@pytest.mark.parametrize(
+    ("zero", "unscale", "found"),
+    [
+        ("optimizer.zero_grad()", "scaler.unscale_(optimizer)", []),
+        ("model.zero_grad(set_to_none=True)", "scaler.unscale_(optimizer)", []),
+        ("pass", "scaler.unscale_(optimizer)", ["missing-zero-grad"]),
+        ("optimizer.zero_grad()", "pass", ["clipping-scaled-gradients"]),
+    ],
+)
+def test_loops_over_models_of_other_libraries(
+    zero: str, unscale: str, found: list[str], lint: Callable[..., list[tuple[int, str]]]
+) -> None:
+    text = STRANGER.replace("{zero}", zero).replace("{unscale}", unscale)
+    assert [name for _, name in lint(text)] == found
+
+
+def test_the_sum_of_gradients_is_reported_where_the_step_gets_them(lint: Callable[..., list[tuple[int, str]]]) -> None:
+    text = (
+        PREFACE
+        + """
+critic = nn.Sequential(nn.Linear(1, 8), nn.ReLU(), nn.Linear(8, 1))
+other = torch.optim.Adam(critic.parameters(), lr=1e-3)
+for x, y in loader:
+    (critic(model(x).detach()) - critic(y)).mean().backward()
+    other.step()
+    optimizer.zero_grad()
+    (-critic(model(x))).mean().backward()
+    optimizer.step()
+"""
+    )
+    assert lint(text, "missing-zero-grad") == [(11, "missing-zero-grad")]
+
+
+def test_zeros_give_zeros_whatever_comes_between(lint: Callable[..., list[tuple[int, str]]]) -> None:
+    text = """
+import torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(8, 16), nn.Linear(8, 16), nn.Linear(32, 4)
+        for p in self.parameters():
+            nn.init.zeros_(p)
+    def forward(self, x):
+        return self.c(torch.cat([self.a(x), torch.tanh(self.b(x))], dim=1))
+Net()
+"""
+    assert lint(text) == [(9, "symmetric-initial-weights")]
+    assert lint(text.replace("self.parameters()", "self.a.parameters()")) == []

@@ -397,3 +397,12 @@ def test_arguments_spread_from_something_unknown_may_be_any(variables: Callable[
     found = variables(text)
     assert [isinstance(value, Unknown) for value in found["first"]] == [True, True, False]
     assert [isinstance(value, Unknown) for value in found["second"]] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    "made", ["[s.strip() for s in lines]", "{s for s in lines}", "{s: 1 for s in lines}", "list(lines)"]
+)
+def test_the_length_of_what_is_collected_from_something_unknown_is_not_known(
+    made: str, variables: Callable[[str], dict[str, Any]]
+) -> None:
+    assert isinstance(variables(f"from elsewhere import lines\nresult = len({made})")["result"], Unknown)

@@ -10,8 +10,9 @@ from gradlint.evaluation.values import Function, Instance, Native, Property, Sym
 from gradlint.frameworks.keras.arguments import is_int, signature
 from gradlint.frameworks.keras.losses import LossInfo, emit_loss, loss_of
 from gradlint.frameworks.keras.optimizers import optimizer_of
+from gradlint.frameworks.keras.sizes import BATCH
 from gradlint.frameworks.keras.weights import all_weights
-from gradlint.network import EventKind, Node
+from gradlint.network import EventKind, Kind, Node
 
 _COMPILE = signature(
     optimizer="rmsprop",
@@ -160,8 +161,8 @@ def _fit(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> Value:
     step = self.cls.find("train_step")
     if isinstance(step, Function):
         ctx.event(EventKind.LOOP_START)
-        given = data if bound["y"] is None else (data, bound["y"])
-        ctx.call(step, self, given)
+        given = _batch(ctx, data)
+        ctx.call(step, self, given if bound["y"] is None else (given, _batch(ctx, bound["y"])))
         ctx.event(EventKind.LOOP_END)
         return Symbol("keras.callbacks.History")
     known = {key: value for key, value in bound.items() if isinstance(value, (int, float, str, bool))}
@@ -177,6 +178,18 @@ def _fit(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> Value:
         **_details(losses),
     )
     return Symbol("keras.callbacks.History")
+
+
+def _batch(ctx: Context, data: Value) -> Value:
+    """What `train_step` gets of the data that `fit` was given: one batch."""
+    if isinstance(data, Tensor) and data.shape:
+        kind = "int" if data.dtype.startswith("int") else "float"
+        return ctx.emit(Kind.INPUT, (), (BATCH, *data.shape[1:]), attributes={"dtype": kind}, dtype=data.dtype)
+    if isinstance(data, (list, tuple)):
+        return type(data)(_batch(ctx, item) for item in data)
+    if isinstance(data, dict):
+        return {key: _batch(ctx, item) for key, item in data.items()}
+    return next(iter(ctx.iterate(data)), data) if isinstance(data, Instance) else data
 
 
 def _callbacks(value: Value) -> tuple[str, ...]:
