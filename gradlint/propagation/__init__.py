@@ -9,6 +9,7 @@ from gradlint.propagation.whatif import (
     RemedyResult,
     UnknownTransformation,
     horizon_remedies,
+    mend,
     remedies,
     transform,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "UnknownTransformation",
     "horizon_remedies",
     "largest_learning_rate",
+    "mend",
     "propagate",
     "remedies",
     "transform",

@@ -137,7 +137,7 @@ class _Case:
             if weight is None or activation is None or self.structure.normalized_before(activation):
                 continue
             suited = _suited(node, activation)
-            if suited is None or not weight.distribution.known:
+            if suited is None or not weight.distribution.known or weight.distribution.scheme == "reparametrized":
                 continue
             scale = math.sqrt(weight.distribution.mean_square)
             value = math.log10(scale / suited) if scale > 0.0 else -math.inf

@@ -54,6 +54,14 @@ def reset_parameters(ctx: Context, self: Instance) -> None:
             tensor.parameter.initialize(distribution)
 
 
+def _computed(used: Parameter, start: Parameter | Distribution) -> Parameter:
+    """What stands for a weight that is computed: the parameter that it starts as, or one of that distribution."""
+    if isinstance(start, Parameter):
+        return start
+    used.distribution = start
+    return used
+
+
 def parameters_of(layer: Instance, *names: str) -> dict[str, Parameter]:
     """The parameters that a forward pass uses, by role; roles that are None are left out.
 
@@ -63,7 +71,7 @@ def parameters_of(layer: Instance, *names: str) -> dict[str, Parameter]:
     effective: dict[str, Parameter] = layer.hidden.get("effective", {})
     for name in names:
         if name in effective:
-            found[name] = effective[name]
+            found[name] = _computed(effective[name], layer.hidden["reparametrized"][name](layer, name))
             continue
         tensor = layer.attrs.get(name)
         if isinstance(tensor, Tensor) and tensor.parameter is not None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from gradlint.evaluation.context import Context
 from gradlint.evaluation.values import Instance, Native, Tensor, Value
-from gradlint.frameworks import modules, nodes, resolve
+from gradlint.frameworks import modules, resolve
 from gradlint.frameworks.registry import framework_class
 from gradlint.frameworks.torch.arguments import as_int
 from gradlint.frameworks.torch.distributions import distribution_of
@@ -16,7 +16,8 @@ from gradlint.network import UNKNOWN, Distribution, Kind, Parameter, Shape
 
 NAMES: dict[str, Value] = {}
 
-_Effective = Callable[[Parameter], Distribution]
+# What a layer's weight starts as, by its name: one of the parameters that it is computed from, or another draw.
+_Rule = Callable[[Instance, str], Parameter | Distribution]
 
 
 def _weight(layer: Value, name: Value) -> Tensor | None:
@@ -24,9 +25,45 @@ def _weight(layer: Value, name: Value) -> Tensor | None:
     return tensor if isinstance(tensor, Tensor) and tensor.parameter is not None else None
 
 
-def _view(ctx: Context, parameter: Tensor) -> Tensor:
-    """What stands in place of a parameter that was moved: a tensor that is no parameter itself."""
-    return nodes.reshaped(ctx, parameter, parameter.shape, "identity")
+def _parameter(layer: Instance, *names: str) -> Parameter | None:
+    """The parameter of the first of these names, of the layer itself or of what its parametrizations hold."""
+    for name in names:
+        holder: Value = layer
+        for part in name.split(".")[:-1]:
+            holder = modules.children(holder).get(part) if isinstance(holder, Instance) else None
+        tensor = holder.attrs.get(name.rpartition(".")[2]) if isinstance(holder, Instance) else None
+        if isinstance(tensor, Tensor) and tensor.parameter is not None:
+            return tensor.parameter
+    return None
+
+
+def _computed(ctx: Context, layer: Instance, name: str, original: Tensor, rule: _Rule) -> None:
+    """Let the forward pass of `layer` see a weight that is computed from `original`, anew each time.
+
+    The weight is no parameter: what is written to it is gone with the next forward pass.
+    """
+    source = original.parameter
+    if source is None:
+        return
+    shown, used = (
+        Parameter(
+            source.shape,
+            source.distribution,
+            source.trainable,
+            source.dtype,
+            origin=source.origin,
+            assumed=source.assumed,
+            history=[source.distribution],
+        )
+        for _ in range(2)
+    )
+    layer.hidden.setdefault("effective", {})[name] = used
+    layer.hidden.setdefault("reparametrized", {})[name] = rule
+    tensor = ctx.emit(
+        Kind.RESHAPE, (original,), original.shape, attributes={"operation": "identity"}, dtype=original.dtype
+    )
+    tensor.parameter = shown
+    layer.attrs[name] = tensor
 
 
 # Weight normalization: w = g v / |v|, |v| over all axes but `dim`. At initialization g = |v|, so w is v.
@@ -51,6 +88,32 @@ def _magnitude(ctx: Context, v: Tensor, dim: int | None) -> Tensor:
     return ctx.parameter(shape, distribution, dtype=v.dtype, assumed=assumed)
 
 
+def _remember(layer: Instance, name: str, *parameters: Tensor) -> None:
+    """Keep what parameters were drawn from when a weight came to be computed from them."""
+    layer.hidden.setdefault("drawn_before", {})[name] = tuple(distribution_of(tensor) for tensor in parameters)
+
+
+def _normalized_weight(layer: Instance, name: str) -> Parameter | Distribution:
+    """The product of g and v / |v|: of the family of v, and of the scale of g, which stays when v is drawn again."""
+    v = _parameter(layer, f"{name}_v", f"parametrizations.{name}.original1")
+    g = _parameter(layer, f"{name}_g", f"parametrizations.{name}.original0")
+    before, magnitude = layer.hidden.get("drawn_before", {}).get(name, (UNKNOWN, UNKNOWN))
+    if v is None or g is None:
+        return UNKNOWN
+    if v.distribution == before and g.distribution == magnitude:
+        return v
+    drawn, size = v.distribution, g.size
+    chosen: Distribution = before
+    scale = math.sqrt(before.mean_square)
+    if g.distribution != magnitude and v.size and size:
+        scale, chosen = math.sqrt(g.distribution.mean_square * size / v.size), g.distribution
+    length = math.sqrt(drawn.mean_square)
+    if not length > 0.0 or math.isnan(scale):
+        return replace(UNKNOWN, scheme="reparametrized", text="weight_norm")
+    mean, std = drawn.mean / length * scale, drawn.std / length * scale
+    return replace(chosen, family=drawn.family, mean=mean, std=std, parts=())
+
+
 def _weight_norm(ctx: Context, module: Value, name: Value = "weight", dim: Value = 0) -> Value:
     """`torch.nn.utils.weight_norm`: parameters `weight_g` and `weight_v`."""
     weight = _weight(module, name)
@@ -59,7 +122,8 @@ def _weight_norm(ctx: Context, module: Value, name: Value = "weight", dim: Value
         del module.attrs[name]
         module.attrs[f"{name}_g"] = _magnitude(ctx, weight, as_int(dim))
         module.attrs[f"{name}_v"] = weight
-        module.attrs[name] = _view(ctx, weight)
+        _remember(module, name, weight, module.attrs[f"{name}_g"])
+        _computed(ctx, module, name, weight, _normalized_weight)
     return module
 
 
@@ -74,63 +138,74 @@ def _remove(*suffixes: str) -> Callable[..., Value]:
                 module.attrs.pop(f"{name}{suffix}", None)
             module.attrs[name] = original
             module.hidden.get("effective", {}).pop(name, None)
+            module.hidden.get("reparametrized", {}).pop(name, None)
         return module
 
     return remove
 
 
-# Spectral normalization: w = v / sigma(v).
+# Spectral normalization: w = v / sigma(v), sigma by power iterations.
+
+_WARM_UP = 15
+"""Power iterations that `torch.nn.utils.parametrizations.spectral_norm` makes at once; the older one makes none."""
+_MOST_ITERATIONS = 40
+_TRANSPOSED = ("torch.nn.ConvTranspose1d", "torch.nn.ConvTranspose2d", "torch.nn.ConvTranspose3d")
 
 
-def _spectral(parameter: Parameter) -> Distribution:
-    """The distribution after division by the largest singular value.
+def _moment(k: int, aspect: float) -> float:
+    """The k-th moment of the Marchenko-Pastur law: sum over r of aspect^r N(k, r + 1), N the Narayana numbers."""
+    return sum(aspect**r / (r + 1) * math.comb(k, r) * math.comb(k - 1, r) for r in range(k))
 
-    That of an m by n matrix of independent entries of deviation s is about s (sqrt(m) + sqrt(n))
-    (Marchenko and Pastur 1967).
+
+def _largest_singular_value(rows: int, columns: int, iterations: int) -> float:
+    """What power iterations find for the largest singular value of a matrix of independent entries of deviation 1.
+
+    From a random vector, k of them give the square root of M_2k / M_(2k-1), M the moments of the eigenvalues of the
+    squared matrix: sqrt(rows + columns) for the first, sqrt(rows) + sqrt(columns) in the end (Marchenko and Pastur
+    1967).
     """
-    shape, drawn = parameter.shape, parameter.distribution
-    if not shape or len(shape) < 2 or not drawn.known or not drawn.std:
-        return replace(UNKNOWN, scheme="explicit", text="spectral_norm")
-    rows, columns = shape[0], math.prod(shape[1:])
-    if drawn.family == "orthogonal":
-        std = 1 / math.sqrt(max(rows, columns))
-    else:
-        std = 1 / (math.sqrt(rows) + math.sqrt(columns))
-    return replace(drawn, mean=0.0, std=std, scheme="explicit", text="spectral_norm", gain=1.0)
+    if iterations > _MOST_ITERATIONS:
+        return math.sqrt(rows) + math.sqrt(columns)
+    large, small = max(rows, columns), min(rows, columns)
+    aspect = small / large
+    k = max(iterations, 1)
+    return math.sqrt(large * _moment(2 * k, aspect) / _moment(2 * k - 1, aspect))
 
 
-def _orthogonal(parameter: Parameter) -> Distribution:
-    shape = parameter.shape
+def _spectral(iterations: int, axis: int | None, warm_up: int = 0) -> _Rule:
+    """The distribution after division by the largest singular value, whatever was drawn.
+
+    `warm_up` are the iterations that were made on what the weight was drawn from then.
+    """
+
+    def rule(layer: Instance, name: str) -> Distribution:
+        source = _parameter(layer, f"{name}_orig", f"parametrizations.{name}.original")
+        shape, drawn = (None, UNKNOWN) if source is None else (source.shape, source.distribution)
+        if not shape or len(shape) < 2 or not drawn.known or not drawn.std:
+            return replace(UNKNOWN, scheme="reparametrized", text="spectral_norm")
+        rows = shape[(axis if axis is not None else int(layer.cls.name in _TRANSPOSED)) % len(shape)]
+        columns = math.prod(shape) // max(rows, 1)
+        if drawn.family == "orthogonal":
+            std = 1 / math.sqrt(max(rows, columns))
+        else:
+            warm = layer.hidden.get("drawn_before", {}).get(name) == (drawn,)
+            std = 1 / _largest_singular_value(rows, columns, iterations + (warm_up if warm else 0))
+        return Distribution(drawn.family, 0.0, std, "reparametrized", text="spectral_norm")
+
+    return rule
+
+
+def _orthogonal(layer: Instance, name: str) -> Distribution:
+    source = _parameter(layer, f"parametrizations.{name}.original")
+    shape = None if source is None else source.shape
     if not shape or len(shape) < 2:
-        return replace(UNKNOWN, family="orthogonal", scheme="orthogonal")
+        return replace(UNKNOWN, family="orthogonal", scheme="reparametrized")
     std = 1 / math.sqrt(max(shape[0], math.prod(shape[1:])))
-    return Distribution("orthogonal", 0.0, std, "orthogonal", text="orthogonal")
+    return Distribution("orthogonal", 0.0, std, "reparametrized", text="orthogonal")
 
 
-def _unknown(parameter: Parameter) -> Distribution:
+def _unknown(layer: Instance, name: str) -> Distribution:
     return UNKNOWN
-
-
-def _stand_in(ctx: Context, layer: Instance, name: str, original: Tensor, effective: _Effective) -> None:
-    """Let the forward pass of `layer` see a weight of the effective distribution."""
-    source = original.parameter
-    if source is None:
-        return
-    stand_in = Parameter(
-        source.shape,
-        effective(source),
-        source.trainable,
-        source.dtype,
-        origin=source.origin,
-        assumed=source.assumed,
-        history=[source.distribution],
-    )
-    layer.hidden.setdefault("effective", {})[name] = stand_in
-    tensor = ctx.emit(
-        Kind.RESHAPE, (original,), original.shape, attributes={"operation": "identity"}, dtype=original.dtype
-    )
-    tensor.parameter = stand_in
-    layer.attrs[name] = tensor
 
 
 def _spectral_norm(
@@ -147,7 +222,8 @@ def _spectral_norm(
         ctx.modified(module)
         del module.attrs[name]
         module.attrs[f"{name}_orig"] = weight
-        _stand_in(ctx, module, name, weight, _spectral)
+        _computed(ctx, module, name, weight, _spectral(as_int(n_power_iterations) or 1, as_int(dim)))
+        module.attrs[name].parameter = weight.parameter  # until the first forward pass both are one tensor
         shape = weight.shape
         for suffix, size in (("_u", shape and shape[0]), ("_v", shape and math.prod(shape[1:]))):
             buffer = ctx.emit(Kind.CONSTANT, (), (size,) if isinstance(size, int) else None)
@@ -182,16 +258,32 @@ def _parametrized_weight_norm(ctx: Context, module: Value, name: Value = "weight
     if weight is not None:
         originals = {"original0": _magnitude(ctx, weight, as_int(dim)), "original1": weight}
         _move(ctx, module, name, ctx.instantiate(_WEIGHT_NORM), originals)
-        module.attrs[name] = _view(ctx, weight)
+        _remember(module, name, weight, originals["original0"])
+        _computed(ctx, module, name, weight, _normalized_weight)
     return module
 
 
-def _parametrized(rule: Value, effective: _Effective) -> Callable[..., Value]:
+def _parametrized_spectral_norm(
+    ctx: Context,
+    module: Value,
+    name: Value = "weight",
+    n_power_iterations: Value = 1,
+    eps: Value = 1e-12,
+    dim: Value = None,
+) -> Value:
+    weight = _weight(module, name)
+    if weight is not None:
+        _remember(module, name, weight)
+    rule = _spectral(as_int(n_power_iterations) or 1, as_int(dim), _WARM_UP)
+    return _parametrized(_SPECTRAL_NORM, rule)(ctx, module, name)
+
+
+def _parametrized(rule: Value, effective: _Rule) -> Callable[..., Value]:
     def register(ctx: Context, module: Value, name: Value = "weight", *args: Value, **kwargs: Value) -> Value:
         weight = _weight(module, name)
         if weight is not None:
             _move(ctx, module, name, ctx.instantiate(rule), {"original": weight})
-            _stand_in(ctx, module, name, weight, effective)
+            _computed(ctx, module, name, weight, effective)
         return module
 
     return register
@@ -209,7 +301,7 @@ def _register_parametrization(
         ctx.call(ctx.getattr(present, "append"), parametrization)
         return module
     _move(ctx, module, tensor_name, parametrization, {"original": weight})
-    _stand_in(ctx, module, tensor_name, weight, _unknown)
+    _computed(ctx, module, tensor_name, weight, _unknown)
     return module
 
 
@@ -230,6 +322,7 @@ def _remove_parametrizations(
         original = entry.attrs.get("original", entry.attrs.get("original1"))
         module.attrs[tensor_name] = original
         module.hidden.get("effective", {}).pop(tensor_name, None)
+        module.hidden.get("reparametrized", {}).pop(tensor_name, None)
         if not modules.children(tables):
             del module.attrs["parametrizations"]
     return module
@@ -257,7 +350,7 @@ _FUNCTIONS: dict[str, Callable[..., Value]] = {
     "spectral_norm": _spectral_norm,
     "remove_spectral_norm": _remove("_u", "_v", "_orig"),
     "parametrizations.weight_norm": _parametrized_weight_norm,
-    "parametrizations.spectral_norm": _parametrized(_SPECTRAL_NORM, _spectral),
+    "parametrizations.spectral_norm": _parametrized_spectral_norm,
     "parametrizations.orthogonal": _parametrized(_ORTHOGONAL, _orthogonal),
     "parametrize.register_parametrization": _register_parametrization,
     "parametrize.is_parametrized": _is_parametrized,

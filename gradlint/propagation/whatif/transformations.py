@@ -107,7 +107,7 @@ def initializer(make: Draw) -> Rule:
         if old.kind not in (Kind.LINEAR, Kind.CONVOLUTION) or "weight" not in old.parameters:
             return None
         current = old.parameters["weight"].distribution
-        if is_zero(current) and not _between_layers(rewriting, old):
+        if current.scheme == "reparametrized" or (is_zero(current) and not _between_layers(rewriting, old)):
             return None
         rewriting.initialize(copy, "weight", make(*_fans(old)))
         rewriting.initialize(copy, "bias", ZEROS)
