@@ -62,6 +62,7 @@ class Cost:
 def cost(*command: str, cwd: Path | None = None, **environment: str) -> Cost:
     """Run a command to its end, whatever its exit status."""
     env = os.environ | {"PYTHONPATH": str(ROOT)} | environment
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # users have compiled modules, too
     with tempfile.TemporaryFile() as output:
         start = time.perf_counter()
         process = subprocess.Popen(command, cwd=cwd, env=env, stdout=output, stderr=subprocess.STDOUT)
