@@ -162,7 +162,10 @@ def test_what_is_refuted_is_shown_only_if_notes_are(tmp_path: Path, monkeypatch:
 def test_progress_counts_the_findings(tmp_path: Path) -> None:
     told: list[str] = []
     check([tmp_path], replace(write(tmp_path, 2), select=("deep-sigmoid-stack",)), told.append)
-    assert told == ["measuring deep (1 of 2)", "measuring deep (2 of 2)"]
+    assert [text for text in told if text.startswith("measuring")] == [
+        "measuring deep (1 of 2)",
+        "measuring deep (2 of 2)",
+    ]
 
 
 def test_a_torch_that_fails_costs_the_measuring_and_no_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import traceback
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ def main() -> None:
             gc.collect()
     except Closed:
         pass
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # the parent does so, too, unless it was killed
 
 
 def _prepare(start: Message) -> Message:

@@ -184,6 +184,16 @@ def test_nothing_is_left_behind() -> None:
     assert not Path(child.folder).exists()
 
 
+def test_a_child_whose_parent_is_gone_leaves_nothing_behind() -> None:
+    child = ChildProcess(ProbeSettings())
+    child.wait_ready()
+    assert child.process.stdin is not None
+    child.process.stdin.close()
+    child.process.wait(timeout=30)
+    assert not Path(child.folder).exists()
+    child.end()
+
+
 def test_no_child_is_started_for_nothing() -> None:
     with Probe() as probe:
         assert probe._child is None
