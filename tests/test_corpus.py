@@ -76,9 +76,10 @@ def test_the_mended_twin_is_clean(case: Path) -> None:
 @each_case
 def test_programs_are_of_the_length_that_people_write(case: Path) -> None:
     for kind in ("bad", "mended"):
-        lines = sum(text.count("\n") + 1 for path in programs(case, kind) for _, text in texts(path))
-        assert 20 <= lines <= 150
+        lines = [sum(text.count("\n") + 1 for _, text in texts(path)) for path in programs(case, kind)]
+        assert sum(lines) >= 20
+        assert max(lines) <= 150
 
 
 def test_there_are_enough_of_them() -> None:
-    assert 2 * len(CASES) >= ENOUGH
+    assert len(CASES) >= ENOUGH
