@@ -62,6 +62,15 @@ class ModuleCache:
         """The value of a deferred import or definition."""
         if value.definition is not None:
             return definitions.define(interpreter, value, self._record_of(value.path))
+        if value.busy:
+            return interpreter.unknown(f"'{value.attribute or value.dotted}' is imported in a circle")
+        value.busy = True
+        try:
+            return self._imported_value(interpreter, value)
+        finally:
+            value.busy = False
+
+    def _imported_value(self, interpreter: Interpreter, value: Deferred) -> Value:
         assert value.path is not None
         module = self.module(interpreter, value.path, value.dotted)
         if module is None:
@@ -206,6 +215,8 @@ class ModuleCache:
         path = self._find(dotted, level, scope)
         if path is None:
             return self.symbol(f"{absolute}.{name}")
+        if path == scope.source.path and name in scope.module.variables:
+            return scope.module.variables[name]
         if path.name == "__init__.py":
             inner = self.loader.find_module(path, name, 1)
             if inner is not None and not self._binds(path, name):

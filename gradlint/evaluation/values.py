@@ -245,10 +245,10 @@ class Deferred:
     """A name of a module of the project that has not been needed yet.
 
     It is imported from `path`; or, where `definition` is set, it is defined by this statement of that scope, and
-    `result` is its value once it was needed.
+    `result` is its value once it was needed. `busy` while it is being looked up, which a circle comes back to.
     """
 
-    __slots__ = ("attribute", "definition", "dotted", "path", "result")
+    __slots__ = ("attribute", "busy", "definition", "dotted", "path", "result")
 
     def __init__(
         self, path: Path | None, dotted: str, attribute: str = "", definition: tuple[Any, Scope] | None = None
@@ -258,6 +258,7 @@ class Deferred:
         self.attribute = attribute
         self.definition = definition
         self.result: Value = MISSING
+        self.busy = False
 
 
 class DefaultDict(dict[Any, Any]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -94,6 +95,8 @@ class SourceLoader:
                 folder = os.path.dirname(folder)
             return self._module_in(folder, parts) if _within(folder, project) else None
         for root in self._search_roots(folder):
+            if root == folder and parts[0] in sys.stdlib_module_names and _INIT in self._members(folder):
+                continue  # inside a package, `import logging` is not the file beside
             if os.path.basename(root) in LIBRARY_FOLDERS and not _within(folder, os.path.join(root, parts[0])):
                 continue
             found = self._module_in(root, parts)

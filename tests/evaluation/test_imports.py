@@ -102,6 +102,34 @@ def test_modules_that_import_each_other(tmp_path: Path) -> None:
     assert widths(tmp_path, files) == [(8,)]
 
 
+def test_a_package_may_name_a_module_that_it_has_imported_before(tmp_path: Path) -> None:
+    files = {
+        "lib/__init__.py": "from . import blocks\nfrom . import blocks\nfrom .blocks import Block\n",
+        "lib/blocks.py": f"{HEAD}from . import blocks\nWIDTH = 4\n{NET}",
+        "main.py": "from lib import blocks, Block\nnet, other = blocks.Block(), Block(5)\n",
+    }
+    assert widths(tmp_path, files) == [(4,), (5,)]
+
+
+def test_names_that_are_imported_in_a_circle_are_not_known(tmp_path: Path) -> None:
+    files = {
+        "a.py": "from b import Block\n",
+        "b.py": "from a import Block\n",
+        "main.py": f"{HEAD}from a import Block\nnet = nn.Sequential(Block(3), nn.Linear(3, 2))\n",
+    }
+    assert widths(tmp_path, files) == [(2,)]
+
+
+def test_a_module_beside_does_not_hide_the_standard_library_inside_a_package(tmp_path: Path) -> None:
+    files = {
+        "lib/__init__.py": "",
+        "lib/math.py": "import math\n\ndef size():\n    return int(math.sqrt(49))\n",
+        "lib/blocks.py": f"{HEAD}from .math import size\nWIDTH = size()\n{NET}",
+        "main.py": "from lib.blocks import Block\nnet = Block()\n",
+    }
+    assert widths(tmp_path, files) == [(7,)]
+
+
 def test_what_a_file_that_was_imported_before_defines_is_looked_at_in_its_order(tmp_path: Path) -> None:
     outer = (
         "class Outer(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.inner = Block()\n"
