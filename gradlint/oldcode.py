@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from gradlint.baseline import Baseline
 from gradlint.config import Settings, common_folder
-from gradlint.git import Changes, changes_since
 from gradlint.results import Report
+
+if TYPE_CHECKING:
+    from gradlint.git import Changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,12 @@ class OldCode:
             GitError: git cannot say what changed.
         """
         file = settings.baseline_file
-        return cls(
-            None if file is None else Baseline.load(file),
-            changes_since(settings.diff_base, common_folder(paths)) if settings.diff_base else None,
-        )
+        baseline = None if file is None else Baseline.load(file)
+        if not settings.diff_base:
+            return cls(baseline)
+        from gradlint.git import changes_since  # starts processes, which few runs need
+
+        return cls(baseline, changes_since(settings.diff_base, common_folder(paths)))
 
     def sift(self, report: Report, codes: Collection[str]) -> Report:
         """The report with new findings only; `codes` are the rules that the run looked for."""

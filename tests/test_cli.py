@@ -68,7 +68,7 @@ def test_version(folder: Path) -> None:
     assert (done.stdout, done.returncode) == (f"gradlint {__version__}\n", 0)
 
 
-@pytest.mark.parametrize("command", [[], ["check"], ["show"], ["explain"], ["rules"]])
+@pytest.mark.parametrize("command", [[], ["check"], ["show"], ["explain"], ["rules"], ["config"], ["clean"]])
 def test_help(command: list[str], folder: Path) -> None:
     for option in ("--help", "-h"):
         done = run(*command, option, cwd=folder)

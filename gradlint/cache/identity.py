@@ -30,7 +30,8 @@ def identity(settings: Settings, codes: Iterable[str]) -> str:
 def _own_files() -> Iterator[tuple[str, int, int]]:
     """Gradlint's own files with time and size, so that a changed checkout counts as another version."""
     package = Path(__file__).parent.parent
-    for folder in (package, package.parent / "rules"):
+    checkout = [package.parent / "rules"] if (package.parent / "pyproject.toml").is_file() else []
+    for folder in (package, *checkout):
         pending = [str(folder)]
         while pending:
             try:

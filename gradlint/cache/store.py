@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from gradlint.cache.place import prepare
 from gradlint.files import digest, write_whole
+
+_KEPT = 90 * 24 * 3600.0
+"""Seconds."""
 
 _HEADER = b"gradlint-cache 1 "
 
@@ -37,3 +43,14 @@ def write(file: Path, content: dict[str, Any]) -> None:
     body = json.dumps(content, separators=(",", ":")).encode()
     prepare(file.parent)
     write_whole(file, _HEADER + digest(body).encode() + b"\n" + body)
+    _forget(file.parent)
+
+
+def _forget(folder: Path) -> None:
+    """Remove what was not written for long: projects that are gone, and what a killed run left behind."""
+    oldest = time.time() - _KEPT
+    for entry in os.scandir(folder):
+        if entry.name.endswith((".json", ".tmp")):
+            with suppress(OSError):  # another run may have removed it
+                if entry.stat().st_mtime < oldest:
+                    os.unlink(entry.path)

@@ -232,6 +232,18 @@ def test_files_that_are_gone_are_forgotten(folder: Path) -> None:
     assert "plain.py" not in cache_file(folder).read_text()
 
 
+def test_what_was_not_written_for_long_is_removed(folder: Path) -> None:
+    cached(folder)
+    old = [folder.parent / "cache" / name for name in ("0123.json", ".0123.json.x.tmp", "notes.txt")]
+    for file in old:
+        file.touch()
+        os.utime(file, (0, 0))
+    (folder / "plain.py").write_text("y = 2\n")
+    cached(folder)
+    assert [file.exists() for file in old] == [False, False, True]
+    assert cache_file(folder).exists()
+
+
 EDITS = st.lists(
     st.tuples(
         st.sampled_from(["blocks.py", "train.py", "plain.py", "blocks/__init__.py"]),
