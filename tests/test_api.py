@@ -6,6 +6,8 @@ import pytest
 
 import gradlint
 from gradlint.config import ConfigError
+from gradlint.formats import FORMATS
+from tests.processes import ROOT, python
 
 SIGMOIDS = """\
 from torch import nn
@@ -46,6 +48,41 @@ def test_check_source_takes_text_and_bytes(source: str | bytes) -> None:
 
 def test_check_source_of_broken_text() -> None:
     assert [finding.name for finding in gradlint.check_source("x = (\n")] == ["unparsable-file"]
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_a_report_can_be_rendered(folder: Path, output_format: str) -> None:
+    (folder / "net.py").write_text(SIGMOIDS)
+    report = gradlint.check_paths(["net.py"], gradlint.Settings(root=folder))
+    assert "GRD101" in gradlint.render(report, output_format, folder)
+
+
+def test_a_format_that_does_not_exist() -> None:
+    with pytest.raises(ValueError, match="no output format 'xml'; there are full, concise"):
+        gradlint.render(gradlint.Report(), "xml")
+
+
+def test_settings_can_be_loaded_and_changed(folder: Path) -> None:
+    (folder / "net.py").write_text(SIGMOIDS)
+    (folder / "gradlint.toml").write_text("ignore = ['GRD1']")
+    settings = gradlint.load_settings(folder)
+    assert gradlint.check_paths(["net.py"], settings.override({"ignore": ()})).findings != ()
+    with pytest.raises(gradlint.CatalogueError):
+        gradlint.check_paths(["net.py"], settings.override({"select": ("nonsense",)}))
+    with pytest.raises(gradlint.ConfigError, match="makes a baseline"):
+        gradlint.check_paths(["net.py"], settings.override({"baseline": "nowhere.json"}))
+
+
+def test_a_program_that_uses_it_is_typed(folder: Path) -> None:
+    (folder / "program.py").write_text(
+        "import gradlint\n\n"
+        "report = gradlint.check_paths(['.'], gradlint.Settings(jobs=1))\n"
+        "names: list[str] = [finding.name for finding in report.findings]\n"
+        "text: str = gradlint.render(report, 'sarif')\n"
+        "wrong: int = gradlint.check_source('')[0].message\n"
+    )
+    done = python("-m", "mypy", "--strict", "--cache-dir", str(ROOT / ".mypy_cache"), "program.py", cwd=folder)
+    assert [line.split(" error: ")[0] for line in done.stdout.splitlines()[:-1]] == ["program.py:6:"]
 
 
 def test_everything_that_is_offered_is_there() -> None:
