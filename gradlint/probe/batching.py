@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gradlint.probe.network_spec import NetworkSpec, NodeSpec
+from gradlint.probe.network_spec import CONVOLUTIONAL, NetworkSpec, NodeSpec
 
 Sizes = tuple[int, ...]
 
@@ -108,6 +108,8 @@ class _Follower:
 
     def _recurrent(self, position: int, node: NodeSpec) -> Place:
         before, place = self._first(node)
+        if node.get("cell") == CONVOLUTIONAL:
+            return place
         default = 0 if self.network.framework == "torch" else 1
         if len(before) == 2 and not node.get("unrolled", False):
             raise Lost  # one sequence without a batch

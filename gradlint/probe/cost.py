@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from gradlint.probe.network_spec import NetworkSpec, NodeSpec
+from gradlint.probe.network_spec import CONVOLUTIONAL, NetworkSpec, NodeSpec
 
 PER_ENTRY = 30.0
 """What moving an entry through memory costs, in multiplications: most of the time of an activation or a norm."""
@@ -35,7 +35,9 @@ def _multiplications(network: NetworkSpec, node: NodeSpec) -> float:
     source = network.nodes[node.inputs[0]].shape if node.inputs else None
     if node.kind == "recurrent":
         total = sum(_entries(network.parameters[position].shape) for position in node.parameters.values())
-        return float(total * math.prod(size or 1 for size in (source or (1, USUAL_STEPS))[:2]))
+        steps = math.prod(size or 1 for size in (source or (1, USUAL_STEPS))[:2])
+        places = max(1, _entries(source) // steps) if node.get("cell") == CONVOLUTIONAL else 1  # at most
+        return float(total * steps * places)
     if node.kind == "linear" and kernel:
         return entries * kernel / max(1, int(node.get("out_features", 1)))
     if node.kind == "convolution" and kernel:

@@ -24,7 +24,13 @@ from gradlint.probe.network_spec import NetworkSpec, NodeSpec
 from gradlint.probe.plan import Plan, plan
 from gradlint.probe.request import Request
 
-_KERAS_ROLES = {"weight": ("kernel", "embeddings", "gamma", "pointwise_kernel"), "bias": ("bias", "beta")}
+_KERAS_ROLES = {
+    "weight": ("kernel", "embeddings", "gamma", "pointwise_kernel"),
+    "bias": ("bias", "beta"),
+    "weight_ih_l0": ("kernel",),
+    "weight_hh_l0": ("recurrent_kernel",),
+    "bias_ih_l0": ("bias",),
+}
 
 
 class ImportFailed(Exception):
@@ -278,9 +284,14 @@ def _layers(model: nn.Module) -> Iterator[tuple[str, Any]]:
         yield from model.named_modules()
 
 
+def _cell(module: Any) -> Any:
+    """What holds the weights of a recurrent layer of Keras; other layers do so themselves."""
+    return getattr(getattr(module, "forward_layer", module), "cell", module) if _is_keras(module) else module
+
+
 def _weight(module: Any, role: str) -> Tensor | None:
     for name in (role, *_KERAS_ROLES.get(role, ())):
-        value = getattr(module, name, None)
+        value = getattr(_cell(module), name, None)
         value = getattr(value, "value", value)
         if isinstance(value, Tensor):
             return value
@@ -296,7 +307,7 @@ def _watch(module: Any, positions: Sequence[int], run: Run) -> None:
         if position is not None and tensors:
             run.observe(position, *tensors)
 
-    if _is_keras(module) and callable(getattr(module, "activation", None)):
+    if _is_keras(module) and _cell(module) is module and callable(getattr(module, "activation", None)):
         inner = module.activation
 
         def before_activation(x: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from gradlint.probe.awaken import awakened
 from gradlint.probe.figures import Run
 from gradlint.probe.losses import loss, neutral
 from gradlint.probe.measurement import Horizon, Layer, Measurement, ParameterFigures
-from gradlint.probe.network_spec import NetworkSpec
+from gradlint.probe.network_spec import CONVOLUTIONAL, NetworkSpec
 from gradlint.probe.optimizers import Stepper
 from gradlint.probe.plan import PIXEL, Plan, consumer, holds_pixels, plan, token_range
 from gradlint.probe.recurrent import cells, gradient_by_distance
@@ -202,7 +202,7 @@ class _Session:
     def _horizons(self, twin: Twin) -> tuple[Horizon, ...]:
         found = []
         for position, node in enumerate(self.network.nodes):
-            if node.kind != "recurrent" or not node.parameters:
+            if node.kind != "recurrent" or not node.parameters or node.get("cell") == CONVOLUTIONAL:
                 continue
             weights = {role: twin.tensors[str(p)].detach() for role, p in node.parameters.items()}
             stack = cells(weights, node, self.network.framework)

@@ -10,6 +10,9 @@ from typing import Any
 
 from gradlint.network import Distribution, Network, Node, Parameter
 
+CONVOLUTIONAL = "conv_lstm"
+"""The kind of recurrent cell whose state is an image; see `gradlint.probe.convolutional`."""
+
 
 @dataclass(frozen=True, slots=True)
 class ParameterSpec:

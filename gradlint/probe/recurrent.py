@@ -106,14 +106,15 @@ def _cell(weights: Weights, node: NodeSpec, layout: str, suffix: str) -> Cell:
         hidden_kernel,
         input_bias,
         hidden_bias,
-        _function(node, "activation", "tanh"),
-        _function(node, "recurrent_activation", "sigmoid"),
+        activation_of(node, "activation", "tanh"),
+        activation_of(node, "recurrent_activation", "sigmoid"),
         bool(node.get("reset_after", True)),
         weights.get(f"weight_hr{suffix}"),
     )
 
 
-def _function(node: NodeSpec, key: str, default: str) -> Activation:
+def activation_of(node: NodeSpec, key: str, default: str) -> Activation:
+    """The activation that an attribute of a recurrent layer names."""
     name = node.get(key, default)
     function = FUNCTIONS.get(name)
     if function is None:

@@ -13,11 +13,12 @@ import torch
 from torch import Generator, Tensor, nn
 
 from gradlint.probe import layers
+from gradlint.probe.convolutional import convolutional_lstm
 from gradlint.probe.draw import draw
 from gradlint.probe.errors import NotMeasurable
 from gradlint.probe.functions import activate
 from gradlint.probe.losses import loss
-from gradlint.probe.network_spec import NetworkSpec, NodeSpec, ParameterSpec
+from gradlint.probe.network_spec import CONVOLUTIONAL, NetworkSpec, NodeSpec, ParameterSpec
 from gradlint.probe.recurrent import recurrent
 from gradlint.probe.reshaping import complete, reshape
 
@@ -157,7 +158,10 @@ class Twin(nn.Module):  # type: ignore[misc]  # torch is not there when types ar
         return y.mean(-2) if sizes is not None and len(sizes) == y.dim() - 1 else y
 
     def _recurrent(self, position: int, node: NodeSpec, inputs: list[Tensor]) -> Tensor:
-        y, *states = recurrent(inputs[0], inputs[1:], self._weights(node), node, self.network.framework)
+        if node.get("cell") == CONVOLUTIONAL and len(inputs) == 1:
+            y, *states = convolutional_lstm(inputs[0], self._weights(node), node, self._sizes(position))
+        else:
+            y, *states = recurrent(inputs[0], inputs[1:], self._weights(node), node, self.network.framework)
         self._states[position] = states
         return y
 

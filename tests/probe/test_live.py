@@ -295,18 +295,35 @@ def build(depth=8):
 """
 
 
+KERAS_RECURRENT = """
+import keras
+from keras import layers
+
+def build():
+    return keras.Sequential([
+        keras.Input((6, 12, 12, 2)),
+        layers.ConvLSTM2D(4, 3, padding="same", return_sequences=True),
+        layers.Reshape((6, 576)),
+        layers.LSTM(16, return_sequences=True),
+        layers.Bidirectional(layers.GRU(8)),
+        layers.Dense(1),
+    ])
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed")
-def test_a_keras_network_is_measured_on_its_torch_backend(probe: Probe, tmp_path: Path) -> None:
-    path = tmp_path / "model.py"
-    path.write_text(KERAS)
+@pytest.mark.parametrize(("text", "count"), [(KERAS, 9), (KERAS_RECURRENT, 4)], ids=["dense", "recurrent"])
+def test_a_keras_network_is_measured_on_its_torch_backend(text: str, count: int, tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(text)
     loader = SourceLoader()
-    source = loader.load(path)
+    source = loader.load(tmp_path / "model.py")
     assert source is not None
     (graph,) = Evaluator(loader).evaluate(source, "build()").networks
     with Probe(ProbeSettings(live=True, seeds=3)) as patient:  # importing Keras takes a while
         real = patient.measure(graph)
     with Probe(ProbeSettings(seeds=3)) as other:
         twin = other.measure(graph)
-    assert len(real.layers) == len(twin.layers) == 9
-    assert real.log10_ratio() == pytest.approx(twin.log10_ratio(), abs=0.2)
+    assert len(real.layers) == len(twin.layers) == count
+    for layer in real.layers:
+        assert real.log10_ratio(layer.node) == pytest.approx(twin.log10_ratio(layer.node), abs=0.2)
