@@ -77,7 +77,7 @@ def spatial_axes(shape: Shape, channel_axis: int) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _pairs_along(length: int, kernel: int, stride: int, dilation: int, before: int, outputs: int) -> int:
+def pairs_along(length: int, kernel: int, stride: int, dilation: int, before: int, outputs: int) -> int:
     """Number of (output, tap) pairs whose tap falls on a real entry of an axis of this length."""
     total = 0
     for tap in range(kernel):
@@ -93,7 +93,7 @@ def _together(length: int, kernel: int, stride: int, dilation: int, before: int,
     """Mean over pairs of outputs of the number of taps that are inside the input at both."""
     total = 0.0
     for tap in range(kernel):
-        total += (_pairs_along(length, 1, stride, 1, before - tap * dilation, outputs) / outputs) ** 2
+        total += (pairs_along(length, 1, stride, 1, before - tap * dilation, outputs) / outputs) ** 2
     return total
 
 
@@ -169,7 +169,7 @@ def _inside(kernel: Kernel) -> float:
     average = 1.0
     for axis, k, s, d, (before, _) in zip(axes, sizes, stride, dilation, pads, strict=True):
         small, large = (source[axis], target[axis]) if transposed else (target[axis], source[axis])
-        pairs = _pairs_along(large, k, s, d, before, small)
+        pairs = pairs_along(large, k, s, d, before, small)
         average *= pairs / max(target[axis], 1)
     return average
 
@@ -191,7 +191,7 @@ def _shared(kernel: Kernel) -> float:
         outputs = max(target[axis], 1)
         positions *= outputs
         shared *= _together(source[axis], k, s, d, before, outputs)
-        own *= _pairs_along(source[axis], k, s, d, before, outputs) / outputs
+        own *= pairs_along(source[axis], k, s, d, before, outputs) / outputs
     if positions < 2 or own <= 0.0:
         return 1.0
     return max((positions * shared / own - 1.0) / (positions - 1.0), 0.0)

@@ -11,7 +11,7 @@ from gradlint.propagation.cells import Cell, settle
 from gradlint.propagation.context import Context, NotModelled, describe
 from gradlint.propagation.flows import response, total_response
 from gradlint.propagation.functions import FORMS, Key
-from gradlint.propagation.geometry import axis_size
+from gradlint.propagation.geometry import axis_size, pairs_along
 from gradlint.propagation.signal import Gradient, Signal
 
 GATES = {"rnn": "n", "lstm": "ifgo", "gru": "rzn"}
@@ -64,13 +64,14 @@ def cell_of(node: Node, layer: int, given: Input, suffix: str = "") -> Cell:
     Raises:
         NotModelled: when its weights are not known.
     """
-    kind = str(node.get("cell", "rnn"))
+    kind = str(node.get("cell", "rnn")).removeprefix("conv_")
     if kind not in GATES:
         raise NotModelled(f"recurrent cells of kind {kind!r} are not known")
     role = f"_l{layer}{suffix}"
     _, input_kernel = _known(node, f"weight_ih{role}")
     _, hidden_kernel = _known(node, f"weight_hh{role}")
     hidden = int(node.get("hidden_size") or 64)
+    inside, around = _areas(node)
     directions = 2 if node.get("bidirectional") else 1
     width = hidden * directions if layer else int(node.get("input_size") or axis_size(node.inputs[0].shape, -1))
     gates = node.get("gates") or GATES[kind]
@@ -83,8 +84,8 @@ def cell_of(node: Node, layer: int, given: Input, suffix: str = "") -> Cell:
                 means[gate] += mean
     return Cell(
         kind,
-        _rounded(width * input_kernel.mean_square),
-        _rounded(hidden * hidden_kernel.mean_square),
+        _rounded(width * inside * input_kernel.mean_square),
+        _rounded(hidden * around * hidden_kernel.mean_square),
         _rounded(variance),
         tuple((gate, _rounded(mean)) for gate, mean in means.items()),
         _key(node.get("activation"), "tanh"),
@@ -93,6 +94,18 @@ def cell_of(node: Node, layer: int, given: Input, suffix: str = "") -> Cell:
         _rounded(given.samples),
         _rounded(given.steps),
     )
+
+
+def _areas(node: Node) -> tuple[float, float]:
+    """Kernel taps that a unit of a convolutional cell sees of the input, and of the state, which is padded with zeros."""
+    kernel = node.get("kernel_size")
+    if not kernel:
+        return 1.0, 1.0
+    around = 1.0
+    for axis, size in enumerate(kernel):
+        length = axis_size(node.shape, axis - len(kernel) - 1)
+        around *= pairs_along(length, size, 1, 1, (size - 1) // 2, length) / length
+    return float(math.prod(kernel)), around
 
 
 def _gate_means(parameter: Parameter, gates: str) -> dict[str, float]:

@@ -22,7 +22,7 @@ def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     if operation == "where" and len(inputs) > 1:
         return _blended(node, inputs)
     channel = moved_channel(node, signal.channel)
-    if operation == "pad":
+    if operation == "pad" and not _repeats(node):
         share = math.prod(old) / max(math.prod(new), 1)
         return Signal(
             signal.mean * share,
@@ -44,6 +44,11 @@ def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     return signal._replace(
         channel=channel, mixed=signal.mixed if axis_size(old, signal.channel) == axis_size(new, channel) else ()
     )
+
+
+def _repeats(node: Node) -> bool:
+    """Whether padding repeats entries of the tensor: each gets the gradients of its copies, and none is cut off."""
+    return node.get("mode", "constant") != "constant"
 
 
 def where_shares(node: Node) -> list[float]:
@@ -109,7 +114,7 @@ def backward(node: Node, gradient: Gradient, context: Context) -> list[Gradient]
     first = gradient
     if source.shape is not None and node.shape is not None:
         old, new = entries(source), entries(node)
-        if operation == "pad" and new:
+        if operation == "pad" and new and not _repeats(node):
             first = gradient.times(min(old / new, 1.0))
         elif operation == "expand":
             first = gradient.times(gathered(node, source, gradient, context.signal(node).channel, (1.0, 1.0)))

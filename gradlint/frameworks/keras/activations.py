@@ -91,7 +91,7 @@ ACTIVATIONS: Mapping[str, ActivationSpec] = {
     "log_sigmoid": _plain("log_sigmoid"),
     "squareplus": ActivationSpec("squareplus", signature("x", b=4), _renamed(b="alpha")),
     "sparse_plus": _plain("sparse_plus"),
-    "sparse_sigmoid": _plain("hard_sigmoid"),
+    "sparse_sigmoid": _plain("sparse_sigmoid"),
     "sparsemax": ActivationSpec("sparsemax", signature("x", axis=-1), _axis),
     "softmax": ActivationSpec("softmax", signature("x", axis=-1), _axis),
     "log_softmax": ActivationSpec("log_softmax", signature("x", axis=-1), _axis),

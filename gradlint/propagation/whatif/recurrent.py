@@ -10,6 +10,7 @@ from gradlint.network import Distribution, Framework, Kind, Node, Parameter
 from gradlint.propagation.recurrent import GATES
 from gradlint.propagation.whatif.rewriting import Rewriting, Rule
 
+_GATED = ("lstm", "gru", "conv_lstm")
 _ORDERS = {
     Framework.TORCH: {"rnn": "n", "lstm": "ifgo", "gru": "rzn"},
     Framework.KERAS: {"rnn": "n", "lstm": "ifgo", "gru": "zrn"},
@@ -25,7 +26,7 @@ def recurrent_cell(kind: str) -> Rule:
 
     def rule(rewriting: Rewriting, old: Node, copy: Node) -> Node | None:
         hidden = old.get("hidden_size")
-        if not _plain(old) or old.get("cell") == kind or not hidden:
+        if not _plain(old) or old.get("cell") == kind or old.get("cell") not in GATES or not hidden:
             return None
         framework = rewriting.network.framework
         gates = _ORDERS[framework][kind]
@@ -82,7 +83,7 @@ def forget_bias(value: float) -> Rule:
 
     def rule(rewriting: Rewriting, old: Node, copy: Node) -> Node | None:
         hidden = old.get("hidden_size")
-        if not _plain(old) or not hidden or old.get("cell") not in ("lstm", "gru"):
+        if not _plain(old) or not hidden or old.get("cell") not in _GATED:
             return None
         gates = old.get("gates") or GATES[str(old.get("cell"))]
         for role in copy.parameters:
