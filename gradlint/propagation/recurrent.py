@@ -97,7 +97,7 @@ def cell_of(node: Node, layer: int, given: Input, suffix: str = "") -> Cell:
 
 
 def _areas(node: Node) -> tuple[float, float]:
-    """Kernel taps that a unit of a convolutional cell sees of the input, and of the state, which is padded with zeros."""
+    """Kernel taps that a unit of a convolutional cell sees of the input, and of its state inside the padding."""
     kernel = node.get("kernel_size")
     if not kernel:
         return 1.0, 1.0

@@ -48,7 +48,7 @@ def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
 
 def _repeats(node: Node) -> bool:
     """Whether padding repeats entries of the tensor: each gets the gradients of its copies, and none is cut off."""
-    return node.get("mode", "constant") != "constant"
+    return str(node.get("mode", "constant")) != "constant"
 
 
 def where_shares(node: Node) -> list[float]:
