@@ -263,16 +263,14 @@ def _arguments(
     kwargs: dict[str, Value] = {}
     if not isinstance(method, Function):
         return [_input(interpreter, shape, inputs)], kwargs
-    params: cst.Parameters = method.syntax.params
+    params: cst.Parameters = _undecorated(method).syntax.params
     for index, param in enumerate([*params.posonly_params, *params.params][1:]):
-        name = param.name.value
         if param.default is not None:
             break
         if index == 0:
             args.append(_input(interpreter, shape, inputs))
         else:
             args.append(_other_input(interpreter, param, shape, inputs))
-        del name
     if not args and isinstance(params.star_arg, cst.Param):
         args.append(_input(interpreter, shape, inputs))
     if not args and [*params.posonly_params, *params.params][1:]:
@@ -281,6 +279,23 @@ def _arguments(
         if param.default is None:
             kwargs[param.name.value] = _other_input(interpreter, param, shape, inputs)
     return args, kwargs
+
+
+def _undecorated(method: Function) -> Function:
+    """The method whose arguments a decorator of the source hands on: `def wrapper(self, *args, **kwargs)` knows none."""
+    for _ in range(_MOST_DECORATORS):
+        params: cst.Parameters = method.syntax.params
+        if not isinstance(params.star_arg, cst.Param) or params.star_kwarg is None or len(params.params) > 1:
+            break
+        around = [value for value in method.scope.variables.values() if isinstance(value, Function)]
+        inner = [function for function in around if function is not method and function.owner is not None]
+        if len(inner) != 1:
+            break
+        method = inner[0]
+    return method
+
+
+_MOST_DECORATORS = 4
 
 
 def _other_input(interpreter: Interpreter, param: cst.Param, shape: InputShape, inputs: list[Tensor]) -> Value:
