@@ -282,7 +282,7 @@ def _arguments(
 
 
 def _undecorated(method: Function) -> Function:
-    """The method whose arguments a decorator of the source hands on: `def wrapper(self, *args, **kwargs)` knows none."""
+    """The method whose arguments a decorator hands on: `def wrapper(self, *args, **kwargs)` names none."""
     for _ in range(_MOST_DECORATORS):
         params: cst.Parameters = method.syntax.params
         if not isinstance(params.star_arg, cst.Param) or params.star_kwarg is None or len(params.params) > 1:
