@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from gradlint.findings import Finding
 from gradlint.reports.context import Context
-from gradlint.reports.full import closing, measured, place
+from gradlint.reports.full import closing, place
 from gradlint.reports.style import SEVERITY_COLORS
+from gradlint.reports.wording import outcome_of
 from gradlint.results import Report
 
 
@@ -21,5 +22,5 @@ def render(report: Report, context: Context) -> str:
 
 
 def _outcome(finding: Finding) -> str:
-    outcome = measured(finding.evidence)
+    outcome = outcome_of(finding.evidence)
     return f" [probe: {outcome}]" if outcome else ""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 
-from gradlint.findings import Evidence, Finding, Severity, Span, Status
+from gradlint.findings import Finding, Severity, Span, Status
 from gradlint.reports.context import Context
 from gradlint.reports.frame import frame, gutter
 from gradlint.reports.numbers import count, ratio
 from gradlint.reports.style import SEVERITY_COLORS
+from gradlint.reports.wording import outcome_of
 from gradlint.results import Report
 
 REPORT_TO = "https://github.com/gradlint/gradlint/issues"
@@ -21,22 +21,6 @@ def render(report: Report, context: Context) -> str:
     blocks = ["".join(f"{line}\n" for line in _finding(finding, context)) for finding in report.findings]
     blocks.extend(closing(report, context))
     return "\n".join(blocks)
-
-
-def measured(evidence: Evidence) -> str:
-    """What measuring said, beside what was predicted; empty where nothing was to be measured."""
-    if evidence.status is Status.NOT_MEASURED:
-        return f"not measured ({evidence.reason})" if evidence.reason else ""
-    facts = [evidence.status.value]
-    if evidence.measured_log10 is not None and not math.isnan(evidence.measured_log10):
-        facts.append(f"measured {ratio(evidence.measured_log10)}")
-        if evidence.predicted_log10 is not None:
-            facts.append(f"predicted {ratio(evidence.predicted_log10)}")
-        qualified = evidence.reason
-    else:
-        fact, _, qualified = evidence.reason.partition("; ")
-        facts += [fact] if fact else []
-    return ", ".join(facts) + (f" ({qualified})" if qualified else "")
 
 
 def place(span: Span) -> str:
@@ -64,7 +48,7 @@ def _notes(finding: Finding) -> Iterator[tuple[str, str]]:
     for index, remedy in enumerate(finding.remedies):
         predicted = f": predicted {ratio(remedy.predicted_log10)}" if remedy.predicted_log10 is not None else ""
         yield ("also" if index else "fix"), f"{remedy.text}{predicted}"
-    if outcome := measured(finding.evidence):
+    if outcome := outcome_of(finding.evidence):
         yield "probe", outcome
     if finding.evidence.status is Status.REFUTED:
         yield "note", f"gradlint is mistaken here and the run does not fail for it; please report it: {REPORT_TO}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
-from gradlint.findings import Finding, Status
+from gradlint.findings import Evidence, Finding, Status
 from gradlint.reports.numbers import ratio
 from gradlint.reports.places import in_cell
 
@@ -23,7 +24,21 @@ def remedies(finding: Finding) -> Iterator[str]:
 
 def measured(finding: Finding) -> Iterator[str]:
     """A line on what the probe says, where it says something."""
-    evidence = finding.evidence
-    if evidence.status is not Status.NOT_MEASURED:
-        value = f", measured {ratio(evidence.measured_log10)}" if evidence.measured_log10 is not None else ""
-        yield f"probe: {evidence.status}{value}"
+    if outcome := outcome_of(finding.evidence):
+        yield f"probe: {outcome}"
+
+
+def outcome_of(evidence: Evidence) -> str:
+    """What measuring said, beside what was predicted; empty where nothing was to be measured."""
+    if evidence.status is Status.NOT_MEASURED:
+        return f"not measured ({evidence.reason})" if evidence.reason else ""
+    facts = [evidence.status.value]
+    if evidence.measured_log10 is not None and not math.isnan(evidence.measured_log10):
+        facts.append(f"measured {ratio(evidence.measured_log10)}")
+        if evidence.predicted_log10 is not None:
+            facts.append(f"predicted {ratio(evidence.predicted_log10)}")
+        qualified = evidence.reason
+    else:
+        fact, _, qualified = evidence.reason.partition("; ")
+        facts += [fact] if fact else []
+    return ", ".join(facts) + (f" ({qualified})" if qualified else "")
