@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +116,8 @@ class Recorder:
         return [0.0 if value.grad is None else float(value.grad.double().norm()) for value in self.outputs]
 
 
-def torchvision_rows() -> Iterator[Row]:
-    """One row for each classification network that is measured; heads that start at zero are drawn like LeCun's."""
+def torchvision_rows(chosen: Mapping[str, Sequence[str]] = TORCHVISION) -> Iterator[Row]:
+    """One row for each classification network of these modules; heads that start at zero are drawn like LeCun's."""
     folder = folder_of("torchvision", "models")
     if folder is None:
         return
@@ -128,7 +128,7 @@ def torchvision_rows() -> Iterator[Row]:
     import torchvision
 
     kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.Embedding)
-    for stem, names in TORCHVISION.items():
+    for stem, names in chosen.items():
         for name in names:
             options = {"init_weights": True} if name in ("inception_v3", "googlenet") else {}
             written = ", ".join(f"{key}={value}" for key, value in options.items())
@@ -156,7 +156,7 @@ def _fill_zero_heads(model: nn.Module) -> None:
             nn.init.normal_(module.weight, 0.0, module.in_features**-0.5)
 
 
-def keras_rows() -> Iterator[Row]:
+def keras_rows(chosen: Mapping[str, Sequence[str]] = KERAS) -> Iterator[Row]:
     """The same for Keras applications, under Keras's PyTorch backend."""
     os.environ["KERAS_BACKEND"] = "torch"
     folder = folder_of("keras", "src", "applications")
@@ -164,7 +164,7 @@ def keras_rows() -> Iterator[Row]:
         return
     import keras
 
-    for stem, names in KERAS.items():
+    for stem, names in chosen.items():
         for name in names:
             network = read(folder / f"{stem}.py", f"{name}(weights=None, classifier_activation=None)")
             found = []
