@@ -186,7 +186,8 @@ def _measured(plan: Plan, report: Report, results: Sequence[FileResult], prober:
     """The report with what measuring says of each finding; one that becomes a note may no longer be shown."""
     if prober is None:
         return report
-    findings, unavailable = prober.measured(report.findings, _asked(report.findings, results))
+    pages = {rule.code: rule.sections.get("Probe", "") for rule in plan.catalogue}
+    findings, unavailable = prober.measured(report.findings, _asked(report.findings, results), pages)
     failures = report.failures if unavailable is None else (*report.failures, Failure(unavailable))
     lowest = plan.settings.min_severity.rank
     shown = tuple(finding for finding in findings if finding.severity.rank >= lowest)

@@ -19,6 +19,8 @@ Progress = Callable[[str], None]
 
 GIB = 1 << 30
 NOTHING = "it claims nothing that can be measured"
+_OPENING = "There is nothing to measure: "
+"""How a page begins to say why its rule is never measured."""
 
 
 class Prober:
@@ -50,18 +52,19 @@ class Prober:
             self.probe.warm()
 
     def measured(
-        self, findings: Sequence[Finding], asked: Mapping[Finding, Questions]
+        self, findings: Sequence[Finding], asked: Mapping[Finding, Questions], pages: Mapping[str, str]
     ) -> tuple[tuple[Finding, ...], str | None]:
         """The findings with their evidence, and why PyTorch cannot be used at all, if so.
 
-        `asked` holds the questions of the findings that speak of networks; others are left as they are.
+        `asked` holds the questions of the findings that speak of networks; others are left as they are. `pages` is
+        what the pages of the rules, by their codes, say of the probe.
         """
         calls = called(self.calls, {question.network.name for questions in asked.values() for question in questions})
         unavailable: str | None = None
         found: list[Finding] = []
         for number, finding in enumerate(findings, 1):
             questions = asked.get(finding)
-            evidence = Evidence(reason=unavailable or NOTHING)
+            evidence = Evidence(reason=unavailable or nothing_to_measure(pages.get(finding.code, "")))
             if questions and unavailable is None:
                 if self.progress is not None:
                     self.progress(f"measuring {questions[0].network.name} ({number} of {len(findings)})")
@@ -93,6 +96,12 @@ def with_evidence(finding: Finding, evidence: Evidence) -> Finding:
         evidence = replace(evidence, predicted_log10=predicted)
     refuted = evidence.status is Status.REFUTED
     return replace(finding, evidence=evidence, severity=Severity.NOTE if refuted else finding.severity)
+
+
+def nothing_to_measure(page: str) -> str:
+    """Why a finding that asks nothing is not measured, in the words of its rule's page where that says so."""
+    sentence = " ".join(page.split("\n\n")[0].split())
+    return sentence.removeprefix(_OPENING).rstrip(".") if sentence.startswith(_OPENING) else NOTHING
 
 
 def called(calls: Iterable[str], names: Collection[str]) -> Mapping[str, str]:

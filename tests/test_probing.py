@@ -14,7 +14,7 @@ from gradlint.config import Measuring, Settings
 from gradlint.engine import check
 from gradlint.findings import Confidence, Evidence, Finding, Severity, Span, Status
 from gradlint.probe import Probe, ProbeUnavailable
-from gradlint.probing import NOTHING, Prober, called, with_evidence
+from gradlint.probing import NOTHING, Prober, called, nothing_to_measure, with_evidence
 from gradlint.results import Report
 
 FINDING = Finding(
@@ -68,6 +68,18 @@ def test_a_call_builds_the_network_of_its_name(
     assert called(calls, names) == expected
 
 
+@pytest.mark.parametrize(
+    ("page", "reason"),
+    [
+        ("There is nothing to measure: it is the loop,\nnot the network.\n\nMore.", "it is the loop, not the network"),
+        ("It measures the gradient.", NOTHING),
+        ("", NOTHING),
+    ],
+)
+def test_the_page_says_why_a_rule_is_never_measured(page: str, reason: str) -> None:
+    assert nothing_to_measure(page) == reason
+
+
 NETS = """
 import torch
 from torch import nn
@@ -101,7 +113,7 @@ def test_each_finding_on_a_network_says_what_came_of_it(tmp_path: Path) -> None:
     outcomes = {f.name: (f.evidence.status, f.evidence.reason) for f in findings(tmp_path, write(tmp_path))}
     assert outcomes == {
         "deep-sigmoid-stack": (Status.CONFIRMED, ""),
-        "missing-zero-grad": (Status.NOT_MEASURED, NOTHING),
+        "missing-zero-grad": (Status.NOT_MEASURED, "it is the loop, not the network"),
     }
 
 
