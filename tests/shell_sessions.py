@@ -20,11 +20,12 @@ BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _COMMAND = re.compile(r"^\$ (.*(?:\n>.*)*)\n?", re.MULTILINE)
 _CONTINUATION = re.compile(r"\n> ?")
 _SECONDS = re.compile(r'((?:"seconds": |\btime="))[0-9.]+')
-_GIT = {
+GIT = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", "A"), ("EMAIL", "a@example.org"), ("DATE", "2026-01-01T00:00:00Z"))
 }
+"""The environment of a user of git."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Shell:
         home = self.folder.parent
         env = environment(HOME=str(home), XDG_CACHE_HOME=str(home / ".cache"), TERM="dumb", GIT_CONFIG_NOSYSTEM="1")
         env.pop("GRADLINT_CACHE_DIR", None)
-        env |= _GIT | {"PATH": f"{home / 'bin'}:{env['PATH']}"}
+        env |= GIT | {"PATH": f"{home / 'bin'}:{env['PATH']}"}
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=self.folder,
