@@ -77,7 +77,7 @@ def gradient_problem(
         severity=severity,
         confidence=Confidence.MEDIUM if doubtful(subject) or _close(subject) else None,
         network=network.name,
-        claims=(_claim(profile),),
+        claims=(ratio_claim(profile),),
     )
     first = first_layer(profile)
     overflows = profile.log10_gradient_ratio == math.inf
@@ -172,7 +172,8 @@ def _fate(subject: NetworkSubject, plural: bool) -> str:
     return f"{verb} the gradient to {size} on the way to {first}"
 
 
-def _claim(profile: Profile) -> Claim:
+def ratio_claim(profile: Profile) -> Claim:
+    """That the gradient ratio of a network is out of bounds, as a claim that can be measured."""
     ratio = profile.log10_gradient_ratio
     if ratio == math.inf:
         return Claim(ClaimKind.OVERFLOW)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradlint.checks._causes import common_origin, initializer_origin, is_moot
+from gradlint.checks._causes import common_origin, initializer_origin, is_moot, ratio_claim
 from gradlint.checks._wording import layer_name, listed
 from gradlint.claims import Claim, ClaimKind, Step
-from gradlint.findings import Remedy
+from gradlint.findings import Confidence, Remedy
 from gradlint.network import Framework, Kind, Node, Parameter
+from gradlint.propagation.profile import EXPLODING, VANISHING
 from gradlint.propagation.structure import PASSING, Structure
 from gradlint.subjects import NetworkSubject, Problem
 
@@ -34,11 +35,17 @@ def check_network(subject: NetworkSubject) -> Iterator[Problem]:
     values = sorted({_value(node) for node in symmetric})
     zeros = all(value == 0.0 for value in values)
     dropped = any(node.kind is Kind.DROPOUT for layer in symmetric for node in structure.onwards(layer))
-    consequence = (
-        "no gradient reaches them, in this step or any other"
-        if zeros
-        else "all units of a layer get the same gradient and stay the same unit"
-    )
+    by_bias = _random_biases(symmetric)
+    if by_bias:
+        consequence = "only the biases tell the units of a layer apart, which go on as hardly more than one"
+    elif zeros:
+        consequence = "no gradient reaches them, in this step or any other"
+    else:
+        consequence = "all units of a layer get the same gradient and stay the same unit"
+    if by_bias and not zeros:
+        claims = (ratio_claim(subject.profile),) if subject.profile.verdict in (VANISHING, EXPLODING) else ()
+    else:
+        claims = () if dropped else (_claim(first, zeros),)
     number = listed([f"{value:g}" for value in values])
     several = f"{len(symmetric)} layers, the first " if len(symmetric) > 1 else ""
     yield Problem(
@@ -46,8 +53,9 @@ def check_network(subject: NetworkSubject) -> Iterator[Problem]:
         where,
         label="the same number for every unit",
         remedies=(Remedy(_REMEDIES[network.framework]),),
+        confidence=Confidence.MEDIUM if by_bias and not claims else None,
         network=network.name,
-        claims=() if dropped else (_claim(first, zeros),),
+        claims=claims,
     )
 
 
@@ -63,8 +71,7 @@ def _constant(node: Node) -> bool:
     if not node.weighted or node.kind is Kind.EMBEDDING:
         return False
     weights = [parameter for role, parameter in node.parameters.items() if role.startswith("weight")]
-    others = [parameter for role, parameter in node.parameters.items() if role.startswith("bias")]
-    if not weights or not all(_one_number(parameter) for parameter in (*weights, *others)):
+    if not weights or not all(_one_number(parameter) for parameter in weights):
         return False
     return _units(node) > 1 and any(parameter.trainable for parameter in weights)
 
@@ -113,7 +120,13 @@ def _built_on_alike(structure: Structure, layer: Node) -> bool:
 
 
 def _gives_something(layer: Node) -> bool:
-    return any(parameter.distribution.mean != 0.0 for parameter in layer.parameters.values())
+    return any(p.distribution.mean != 0.0 or p.distribution.std != 0.0 for p in layer.parameters.values())
+
+
+def _random_biases(layers: list[Node]) -> bool:
+    """Whether the biases of these layers differ from unit to unit."""
+    biases = [p for layer in layers for role, p in layer.parameters.items() if role.startswith("bias")]
+    return not all(_one_number(parameter) for parameter in biases)
 
 
 def _same_for_all(node: Node) -> bool:

@@ -290,3 +290,12 @@ def test_a_ratio_that_rests_on_a_guessed_image_size_is_less_sure(lint: Callable[
     assert lint(POOLED, confidence=Confidence.HIGH) == []
     assert len(lint(POOLED, confidence=Confidence.MEDIUM)) == 1
     assert len(lint(known, confidence=Confidence.HIGH)) == 1
+
+
+@pytest.mark.parametrize("activation", ["nn.Sigmoid()", "nn.Tanh()", "nn.ReLU()"])
+@pytest.mark.parametrize("value", [0.0, 0.1, 1.0])
+def test_weights_of_one_number_are_the_cause_whatever_else_is_said_of_them(
+    value: float, activation: str, lint: Callable[..., list[tuple[int, str]]]
+) -> None:
+    text = STACK.format(depth=12, init=f"nn.init.constant_(linear.weight, {value})", norm="", activation=activation)
+    assert [name for _, name in lint(text)] == ["symmetric-initial-weights"]
