@@ -107,7 +107,7 @@ def check(paths: Sequence[Path | str], settings: Settings, progress: Progress | 
         else:
             warnings.append(f"{result.name}: {result.reason}")
     with _prober(settings, progress) as prober:
-        results = _lint_all(plan, files, _watching(plan, prober), progress)
+        results = _lint_all(plan, files, _watching(plan, old_code, prober), progress)
         report = old_code.sift(_report(plan, results), plan.codes)
         report = _measured(plan, report, results, prober)
     return replace(
@@ -157,12 +157,13 @@ def _prober(settings: Settings, progress: Progress | None) -> AbstractContextMan
     return Prober(settings, progress)
 
 
-def _watching(plan: Plan, prober: Prober | None) -> Callable[[FileResult], None]:
+def _watching(plan: Plan, old_code: OldCode, prober: Prober | None) -> Callable[[FileResult], None]:
     """Is told the result of each file, and has the measuring made ready as soon as one will be reported."""
 
     def watch(result: FileResult) -> None:
         if prober is not None and any(result.questions):
-            prober.expect(_asked(_report(plan, [result]).findings, [result]).values())
+            reported = old_code.sift(_report(plan, [result]), plan.codes).findings
+            prober.expect(_asked(reported, [result]).values())
 
     return watch
 

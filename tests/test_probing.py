@@ -16,6 +16,7 @@ from gradlint.findings import Confidence, Evidence, Finding, Severity, Span, Sta
 from gradlint.probe import Probe, ProbeUnavailable
 from gradlint.probing import NOTHING, Prober, called, nothing_to_measure, with_evidence
 from gradlint.results import Report
+from tests.processes import run
 
 FINDING = Finding(
     code="GRD101",
@@ -144,6 +145,7 @@ def test_one_child_serves_the_whole_run(tmp_path: Path, monkeypatch: pytest.Monk
         {"select": ("missing-zero-grad",)},
         {"min_severity": Severity.ERROR, "severity": (("deep-sigmoid-stack", Severity.NOTE),)},
         {"per_file_ignores": (("*", ("GRD1",)),)},
+        {"baseline": "known.json"},
     ],
 )
 def test_nothing_is_started_for_what_is_not_reported(
@@ -152,8 +154,11 @@ def test_nothing_is_started_for_what_is_not_reported(
     def running(probe: Probe) -> None:
         raise AssertionError("a child was started")
 
+    settings = write(tmp_path)
+    done = run("check", ".", "--write-baseline", "known.json", cwd=tmp_path)
+    assert done.returncode == 0
     monkeypatch.setattr(Probe, "_running", running)
-    findings(tmp_path, replace(write(tmp_path), **change))  # type: ignore[arg-type]
+    findings(tmp_path, replace(settings, **change))  # type: ignore[arg-type]
 
 
 def test_the_configured_severity_holds_unless_refuted(tmp_path: Path) -> None:
