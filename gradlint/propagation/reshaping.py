@@ -18,10 +18,10 @@ def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     old, new = node.inputs[0].shape, node.shape
     if old is None or new is None:
         return signal
-    operation = node.get("operation", "view")
+    operation = node.attributes.get("operation", "view")
     if operation == "where" and len(inputs) > 1:
         return _blended(node, inputs)
-    channel = moved_channel(node, signal.channel)
+    channel = signal.channel if old == new and operation != "transpose" else moved_channel(node, signal.channel)
     if operation == "pad" and not _repeats(node):
         share = math.prod(old) / max(math.prod(new), 1)
         return Signal(
@@ -108,7 +108,7 @@ def permutation(node: Node, rank: int) -> tuple[int, ...]:
 
 def backward(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
     """Entries go back to where they came from; copies are added up, padding is cut off."""
-    source, operation = node.inputs[0], node.get("operation", "view")
+    source, operation = node.inputs[0], node.attributes.get("operation", "view")
     if operation == "where" and len(node.inputs) > 1:
         return [gradient.times(share) for share in where_shares(node)]
     first = gradient
@@ -123,4 +123,4 @@ def backward(node: Node, gradient: Gradient, context: Context) -> list[Gradient]
             first = gradient.times(1.0 + (copies - 1.0) * max(gradient.positions, 0.0))
         elif operation == "view" and context.signal(node).channel != context.signal(source).channel:
             first = gradient._replace(selected=None, shares=())
-    return [first] + [NONE] * (len(node.inputs) - 1)
+    return [first] if len(node.inputs) == 1 else [first] + [NONE] * (len(node.inputs) - 1)

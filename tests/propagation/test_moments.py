@@ -89,3 +89,21 @@ def test_no_variance_is_a_point() -> None:
     found = moments(("sigmoid", ()), 2.0, 0.0)
     assert found.mean == pytest.approx(1 / (1 + math.exp(-2)))
     assert found.square == pytest.approx(found.mean**2)
+
+
+@pytest.mark.parametrize("name", KEYS)
+@pytest.mark.parametrize("correlation", [-1.0, -0.8, -0.02, 0.0, 1e-4, 0.029, 0.031, 0.4, 0.95, 1.0])
+def test_value_and_slope_at_once_are_those_one_by_one(name: str, correlation: float) -> None:
+    for found in (moments(KEYS[name], 0.0, 0.9), moments(KEYS[name], 0.4, 1.7).skewed(0.3)):
+        value, slope = found.both(correlation)
+        assert value == pytest.approx(found.pair(correlation), rel=1e-9, abs=1e-12)
+        assert slope == pytest.approx(found.slope_pair(correlation), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_the_slope_of_a_pair_is_its_derivative_by_the_covariance(name: str) -> None:
+    found = moments(KEYS[name], 0.3, 1.3)
+    for correlation in (-0.5, 0.01, 0.2, 0.7):
+        step = 1e-5
+        difference = found.pair(correlation + step) - found.pair(correlation - step)
+        assert found.slope_pair(correlation) == pytest.approx(difference / (2 * step * 1.3), rel=1e-4, abs=1e-9)
