@@ -25,12 +25,22 @@ def copied(interpreter: Interpreter, value: Value, *, deep: bool, memo: dict[int
     if isinstance(value, (list, set, frozenset, tuple)):
         if not deep:
             return type(value)(value)
-        items = [copied(interpreter, item, deep=True, memo=memo) for item in value]
-        return items if isinstance(value, list) else type(value)(items)
+        interpreter.budget.step()
+        items: list[Value] = []
+        if isinstance(value, list):
+            memo[id(value)] = items
+        items.extend(copied(interpreter, item, deep=True, memo=memo) for item in value)
+        if not isinstance(value, list):
+            memo[id(value)] = type(value)(items)
+        return memo[id(value)]
     if isinstance(value, dict):
         if not deep:
             return dict(value)
-        return {key: copied(interpreter, item, deep=True, memo=memo) for key, item in value.items()}
+        interpreter.budget.step()
+        entries: dict[Value, Value] = {}
+        memo[id(value)] = entries
+        entries.update((key, copied(interpreter, item, deep=True, memo=memo)) for key, item in value.items())
+        return entries
     return value
 
 

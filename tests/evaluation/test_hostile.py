@@ -24,6 +24,9 @@ SOURCES = {
     "doubling string": "x = 'a'\nwhile True:\n    x = x + x\n",
     "doubling list": "x = [1]\nwhile True:\n    x.extend(x)\n",
     "billion laughs": "a = ['lol'] * 10\n" + "".join("a = [a] * 10\n" for _ in range(40)) + "b = str(a)\nc = a == a\n",
+    "billion laughs, copied": "import copy\na = ['lol'] * 10\n"
+    + "".join("a = [a] * 10\n" for _ in range(40))
+    + "b = copy.deepcopy(a)\n",
     "endless recursion": "def f(n):\n    return f(n + 1)\nf(0)\n",
     "mutual recursion": "def f():\n    return g()\ndef g():\n    return f()\nf()\n",
     "endless generator": "def g():\n    i = 0\n    while True:\n        yield i\n        i += 1\nx = next(g())\ny = sum(g())\n",
