@@ -165,6 +165,9 @@ def _measure_seed(
     network: NetworkSpec, chosen: Plan, request: Request, module: ModuleType, call: str, seed: int
 ) -> tuple[Measurement, nn.Module]:
     """One draw; gradients that zero-initialized weights make zero are measured with those weights drawn."""
+    torch.set_grad_enabled(True)  # the user's file may have set something else for all of PyTorch
+    if torch.get_default_device().type != "cpu":
+        torch.set_default_device("cpu")
     result, model = _measure_model(network, chosen, request, module, call, seed, awake=False)
     if all(sound(layer) for layer in result.layers):
         return result, model

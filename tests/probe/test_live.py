@@ -234,6 +234,9 @@ HARMLESS = {
     "closes its output": "import os\nos.close(1)\nos.close(2)",
     "forks and goes on": "import os; os.fork()",
     "changes folder": "import os; os.chdir('/')",
+    "switches gradients off": "import torch; torch.set_grad_enabled(False)",
+    "changes the device": "import torch; torch.set_default_device('meta')",
+    "changes the dtype": "import torch; torch.set_default_dtype(torch.float64)",
 }
 
 
