@@ -59,8 +59,18 @@ def _early(code: Unapplied) -> tuple[str, str, str]:
     )
 
 
+def _late(code: Unapplied) -> tuple[str, str, str]:
+    return (
+        f"`{code.name}` is assigned to {counted(len(code.layers), 'layer')} whose weights are drawn already: nothing "
+        "draws them again",
+        "too late",
+        f"layers.Dense(64, {code.name}=...): give it to the layer when it is made",
+    )
+
+
 _WORDS: Mapping[str, Callable[[Unapplied], tuple[str, str, str]]] = {
     "uncalled": _uncalled,
     "unmatched": _unmatched,
     "early": _early,
+    "late": _late,
 }

@@ -11,6 +11,7 @@ import libcst as cst
 
 from gradlint.evaluation.errors import Raised
 from gradlint.evaluation.values import Class, Function, Instance, Value
+from gradlint.frameworks.keras.late import LATE, Late
 from gradlint.frameworks.modules import is_layer, named_modules, own_parameters
 from gradlint.network import EventKind, Origin, Parameter, Unapplied
 
@@ -111,9 +112,27 @@ def unapplied(
         held = {id(layer) for _, layer in layers} | {id(parameter) for parameter in parameters}
         ours = [walk for walk in walks if walk.visited and _belongs(walk.visited[0], held)]
         found = [*_unmatched(interpreter, walks, ours), *_early(ours, layers)]
+    found.extend(_late(interpreter, layers))
     if not found and any(event.kind in _TRAINS for event in interpreter.record.events):
         found.extend(_uncalled(interpreter, layers, parameters))
     return tuple(found)
+
+
+_MADE_ANEW = re.compile(r"\b(?:clone_model|from_config|model_from_json|load_model)\(")
+
+
+def _late(interpreter: Interpreter, layers: Sequence[tuple[str, Instance]]) -> Iterator[Unapplied]:
+    """Initializers that were assigned to Keras layers after their weights were drawn, and that nothing draws from."""
+    places: dict[int, list[tuple[str, Late]]] = {}
+    for path, layer in layers:
+        for late in layer.hidden.get(LATE, ()):
+            if late.idle:
+                places.setdefault(id(late.origin.syntax), []).append((path, late))
+    source = interpreter.frames[0].source if interpreter.frames else None
+    if places and not _MADE_ANEW.search(getattr(source, "text", "")):
+        for members in places.values():
+            first = members[0][1]
+            yield Unapplied("late", first.name, first.origin, tuple(path for path, _ in members))
 
 
 def _belongs(thing: Value, held: set[int]) -> bool:

@@ -24,6 +24,7 @@ from gradlint.evaluation.values import (
 from gradlint.frameworks import nodes
 from gradlint.frameworks.keras import weights as weighing
 from gradlint.frameworks.keras.arguments import Signature, flag, is_int
+from gradlint.frameworks.keras.late import initializer_properties
 from gradlint.frameworks.keras.sizes import BATCH
 from gradlint.frameworks.keras.state import MADE_IN_CALL, keras_state, snake_case
 from gradlint.frameworks.registry import framework_class
@@ -63,7 +64,7 @@ def layer_class(spec: LayerSpec) -> Class:
         if spec.setup is not None:
             spec.setup(ctx, self)
 
-    methods: dict[str, Any] = {"__init__": initialize, **spec.methods}
+    methods: dict[str, Any] = {"__init__": initialize, **initializer_properties(spec.signature.names), **spec.methods}
     if spec.build is not None:
         methods["build"] = spec.build
     if spec.call is not None:
