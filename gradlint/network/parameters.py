@@ -22,8 +22,9 @@ class Distribution:
 
     `scheme` is the lower-case name of the scheme that chose the scale: "he", "xavier", "lecun", "torch"
     (a * sqrt(5) He-uniform default), "keras" (Glorot default), "orthogonal", "explicit" (a literal scale),
-    "constant", "reparametrized" (what spectral normalization and the like leave, whatever was drawn), "unknown". `text` is how the user's source writes it. `explicit` is true when user code chose
-    it, and `origin` is then where. `parts` are later draws that overwrote only some of the entries, each with its
+    "constant", "reparametrized" (what spectral normalization and the like leave, whatever was drawn),
+    "unknown". `text` is how the user's source writes it. `explicit` is true when user code chose it, and `origin`
+    is then where. `parts` are later draws that overwrote only some of the entries, each with its
     window (axis, start, stop), or None where it is not known which entries (the forget bias of an LSTM, say);
     mean and std are those of the others.
     """
