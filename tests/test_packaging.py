@@ -14,7 +14,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import trove_classifiers
 import yaml
+from validate_pyproject.api import Validator
+from validate_pyproject.errors import ValidationError
 
 from gradlint import __version__
 from tests.processes import ROOT, environment
@@ -96,7 +99,8 @@ def test_wheel(built: Path, folder: Path) -> None:
         names = archive.namelist()
     assert sum(re.fullmatch(r"gradlint/rules/[a-z-]+\.md", name) is not None for name in names) == PAGES
     assert {name.split("/")[0] for name in names} == {"gradlint", f"gradlint-{__version__}.dist-info"}
-    assert {"gradlint/py.typed", f"gradlint-{__version__}.dist-info/licenses/LICENSE"} <= set(names)
+    dist_info = f"gradlint-{__version__}.dist-info"
+    assert {"gradlint/py.typed", "gradlint/gradlint.schema.json", f"{dist_info}/licenses/LICENSE"} <= set(names)
     python = new_environment(folder)
     install(python, str(wheel))
     works([str(python.parent / "gradlint")], folder)
@@ -109,7 +113,9 @@ def test_sdist(built: Path, folder: Path) -> None:
     with tarfile.open(sdist) as archive:
         archive.extractall(folder / "unpacked", filter="data")
     (unpacked,) = (folder / "unpacked").iterdir()
-    assert (unpacked / "rules").is_dir()
+    assert len(list((unpacked / "rules").glob("*.md"))) == PAGES
+    for name in ("LICENSE", "CHANGELOG.md", "mkdocs.yml", "docs/index.md", "gradlint/gradlint.schema.json", "tests"):
+        assert (unpacked / name).exists()
     python = new_environment(folder)
     install(python, str(sdist))
     works([str(python.parent / "gradlint")], folder)
@@ -166,6 +172,33 @@ def test_versions_of_the_tests_are_pinned() -> None:
     required = project["dependencies"] + project["optional-dependencies"]["test"]
     names = {re.split(r"[<>=\[ ]", requirement)[0].lower() for requirement in required}
     assert names <= {name.lower() for name in pins}
+
+
+def test_the_metadata_is_valid() -> None:
+    metadata = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert Validator()(metadata)
+    classifiers = metadata["project"]["classifiers"]
+    assert set(classifiers) <= trove_classifiers.classifiers
+    metadata["project"]["nonsense"] = 1
+    with pytest.raises(ValidationError):
+        Validator()(metadata)
+
+
+def test_the_versions_of_python_are_those_that_ci_runs() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    stated = [name.split(" :: ")[-1] for name in project["classifiers"] if re.fullmatch(r".* :: 3\.\d+", name)]
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8"))
+    assert stated == workflow["jobs"]["tests"]["strategy"]["matrix"]["python-version"]
+    assert project["requires-python"] == f">={stated[0]}"
+
+
+def test_the_version_is_in_the_changes_and_in_the_recipes() -> None:
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## \[([^\]]+)\](?: - \d{4}-\d\d-\d\d)?$", changes, re.MULTILINE)
+    assert headings[:2] == ["Unreleased", __version__]
+    for page in (ROOT / "README.md", ROOT / "docs" / "continuous-integration.md"):
+        named = re.findall(r"gradlint==([\w.]+)|rev: v([\w.]+)", page.read_text(encoding="utf-8"))
+        assert {pinned or tagged for pinned, tagged in named} == {__version__}
 
 
 def test_ci_is_executable() -> None:
