@@ -127,6 +127,13 @@ def test_every_option_of_gradlint_that_is_named_exists(page: Path) -> None:
     assert named <= known
 
 
+def test_what_the_readme_links_to_is_there() -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert "docs/probe.md" in links
+    for link in links:
+        assert link.startswith("https://") or (ROOT / link).is_file(), link
+
+
 def test_the_table_of_keys_is_that_of_gradlint() -> None:
     text = (DOCS / "configuration.md").read_text(encoding="utf-8")
     assert _KEYS.sub(lambda match: match[1] + table_of_keys() + match[2], text) == text
