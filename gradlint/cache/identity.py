@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from gradlint import __version__
@@ -21,10 +22,20 @@ def identity(settings: Settings, codes: Iterable[str]) -> str:
         settings.vanishing,
         settings.exploding,
         settings.min_confidence.value,
+        _parser(),
         list(_own_files()),
         [list(_contents(folder)) for folder in settings.folders_of_rules],
     ]
     return digest(repr(parts).encode(errors="surrogatepass"))
+
+
+def _parser() -> tuple[str, int, int] | None:
+    """The file of libcst that was written when it was installed; libcst itself need not be loaded for that."""
+    spec = find_spec("libcst")
+    if spec is None or spec.origin is None or not os.path.exists(spec.origin):
+        return None
+    status = os.stat(spec.origin)
+    return spec.origin, status.st_mtime_ns, status.st_size
 
 
 def _own_files() -> Iterator[tuple[str, int, int]]:
