@@ -45,15 +45,19 @@ def blocks(subject: TrainingSubject, wanted: Callable[[str], bool]) -> Iterator[
     held = _held(subject.loop)
     found: list[tuple[int, Node, Node, bool, dict[int, Parameter]]] = []
     for objective, way in flows:
+        behind = {
+            key: parameter
+            for key, parameter in parameters_behind(objective).items()
+            if parameter.trainable and key not in reached and (held is None or key in held)
+        }
+        if not behind:
+            continue  # nothing is lost: the cuts, which may be thousands, need not be looked at
         trained = any(p.trainable for node in way.reached for p in node.parameters.values())
         for end in way.cuts:
-            lost = {
-                key: parameter
-                for key, parameter in parameters_behind(end).items()
-                if parameter.trainable and key not in reached and (held is None or key in held)
-            }
-            serious = not trained or (held is not None and _trained_after(end, way))
-            if lost and serious and operation_of(end) != "grad":
+            lost = {key: parameter for key, parameter in parameters_behind(end).items() if key in behind}
+            if not lost or operation_of(end) == "grad":
+                continue
+            if not trained or (held is not None and _trained_after(end, way)):
                 cut = _first_cut(end, lost)
                 found.append((_rank(cut), objective, cut, not trained, lost))
     explained: set[int] = set()
