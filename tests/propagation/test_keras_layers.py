@@ -93,3 +93,37 @@ def test_layer(name: str) -> None:
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activation(name: str) -> None:
     check(f"layers.Activation({name!r})", ((64,),))
+
+
+@pytest.mark.parametrize(
+    ("settings", "options"),
+    [
+        ("", ""),
+        ("", ", power_iterations=5"),
+        (", kernel_initializer=keras.initializers.RandomNormal(stddev=0.001)", ""),
+    ],
+)
+def test_spectral_normalization_leaves_one_scale_whatever_was_drawn(settings: str, options: str) -> None:
+    text = (
+        "import keras\nfrom keras import layers\n"
+        f"wrapped = [layers.SpectralNormalization(layers.Dense(64{settings}){options}) for _ in range(9)]\n"
+        "last = layers.Dense(10)\n"
+        "stack = [layer for one in wrapped for layer in (one, layers.ReLU())]\n"
+        "model = keras.Sequential([keras.Input((20,)), *stack, last])\n"
+    )
+    os.environ["KERAS_BACKEND"] = "torch"
+    import keras
+
+    found = []
+    for seed in range(5):
+        keras.utils.set_random_seed(seed)
+        variables = run_keras(text)
+        outputs: list[torch.Tensor] = []
+        recorded(variables["wrapped"][0].layer, outputs)
+        recorded(variables["last"], outputs)
+        result = variables["model"](torch.randn(32, 20), training=True)
+        (result * torch.randn_like(result)).sum().backward()
+        first, last = (float(output.grad.norm()) for output in outputs if output.grad is not None)
+        found.append(math.log10(first / last))
+    profile = propagate(network(text), Settings(dtype="float64"))
+    assert profile.log10_gradient_ratio == pytest.approx(statistics.median(found), abs=0.2)

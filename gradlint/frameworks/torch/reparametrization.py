@@ -10,6 +10,7 @@ from gradlint.evaluation.context import Context
 from gradlint.evaluation.values import Instance, Native, Tensor, Value
 from gradlint.frameworks import modules, resolve
 from gradlint.frameworks.registry import framework_class
+from gradlint.frameworks.singular_values import largest_singular_value
 from gradlint.frameworks.torch.arguments import as_int
 from gradlint.frameworks.torch.distributions import distribution_of
 from gradlint.network import UNKNOWN, Distribution, Kind, Parameter, Shape
@@ -148,28 +149,7 @@ def _remove(*suffixes: str) -> Callable[..., Value]:
 
 _WARM_UP = 15
 """Power iterations that `torch.nn.utils.parametrizations.spectral_norm` makes at once; the older one makes none."""
-_MOST_ITERATIONS = 40
 _TRANSPOSED = ("torch.nn.ConvTranspose1d", "torch.nn.ConvTranspose2d", "torch.nn.ConvTranspose3d")
-
-
-def _moment(k: int, aspect: float) -> float:
-    """The k-th moment of the Marchenko-Pastur law: sum over r of aspect^r N(k, r + 1), N the Narayana numbers."""
-    return sum(aspect**r / (r + 1) * math.comb(k, r) * math.comb(k - 1, r) for r in range(k))
-
-
-def _largest_singular_value(rows: int, columns: int, iterations: int) -> float:
-    """What power iterations find for the largest singular value of a matrix of independent entries of deviation 1.
-
-    From a random vector, k of them give the square root of M_2k / M_(2k-1), M the moments of the eigenvalues of the
-    squared matrix: sqrt(rows + columns) for the first, sqrt(rows) + sqrt(columns) in the end (Marchenko and Pastur
-    1967).
-    """
-    if iterations > _MOST_ITERATIONS:
-        return math.sqrt(rows) + math.sqrt(columns)
-    large, small = max(rows, columns), min(rows, columns)
-    aspect = small / large
-    k = max(iterations, 1)
-    return math.sqrt(large * _moment(2 * k, aspect) / _moment(2 * k - 1, aspect))
 
 
 def _spectral(iterations: int, axis: int | None, warm_up: int = 0) -> _Rule:
@@ -189,7 +169,7 @@ def _spectral(iterations: int, axis: int | None, warm_up: int = 0) -> _Rule:
             std = 1 / math.sqrt(max(rows, columns))
         else:
             warm = layer.hidden.get("drawn_before", {}).get(name) == (drawn,)
-            std = 1 / _largest_singular_value(rows, columns, iterations + (warm_up if warm else 0))
+            std = 1 / largest_singular_value(rows, columns, iterations + (warm_up if warm else 0))
         return Distribution(drawn.family, 0.0, std, "reparametrized", text="spectral_norm")
 
     return rule

@@ -14,7 +14,8 @@ from gradlint.frameworks.keras.arguments import flag, integer, number, signature
 from gradlint.frameworks.keras.layer import LayerSpec, call_layer
 from gradlint.frameworks.keras.layers.common import class_name, tensor_or_none
 from gradlint.frameworks.keras.weights import parameters, weight
-from gradlint.network import Kind
+from gradlint.frameworks.singular_values import largest_singular_value
+from gradlint.network import Distribution, Kind
 
 
 def _axes(value: Value, rank: int) -> tuple[int, ...] | None:
@@ -165,17 +166,12 @@ def _spectral_build(ctx: Context, self: Instance, input_shape: Value = None) -> 
     size = kernel.shape[-1] if kernel is not None and kernel.shape else None
     weight(ctx, self, "vector_u", None if size is None else (1, size), "truncated_normal", trainable=False)
     if kernel is not None and kernel.parameter is not None and kernel.parameter.shape is not None:
-        from dataclasses import replace
-
-        from gradlint.network import Distribution
-
         drawn = kernel.parameter.distribution
-        rows = math.prod(kernel.parameter.shape[:-1])
-        columns = kernel.parameter.shape[-1]
-        if drawn.known:
-            # The largest singular value of a random matrix of this size is std * (sqrt(rows) + sqrt(columns)).
-            norm = math.sqrt(drawn.mean_square) * (math.sqrt(rows) + math.sqrt(columns))
-            scaled: Distribution = replace(drawn, std=drawn.std / norm, mean=0.0, scheme="spectral") if norm else drawn
+        rows, columns = math.prod(kernel.parameter.shape[:-1]), kernel.parameter.shape[-1]
+        if drawn.known and drawn.std:
+            found = largest_singular_value(rows, columns, integer(self.attrs.get("power_iterations")) or 1)
+            norm = math.sqrt(max(rows, columns)) if drawn.family == "orthogonal" else found
+            scaled = Distribution(drawn.family, 0.0, 1.0 / norm, "reparametrized", text="SpectralNormalization")
             kernel.parameter.initialize(scaled)
 
 
