@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from gradlint.probe import Question
     from gradlint.propagation import Settings as Bounds
 
-MAXIMUM_HELD_BYTES = 6 * 1024 * 1024
+MAXIMUM_HELD_BYTES = 4 * 1024 * 1024
 """Source whose trees are held for other files that import it; each byte takes some 60 of memory."""
 
-_FILES_BETWEEN_LOOKS = 8
+_FILES_BETWEEN_LOOKS = 4
 """How often it is looked at how much is held."""
 
 MAXIMUM_UNCOLLECTED = 50_000
