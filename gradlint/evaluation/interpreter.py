@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from gradlint.evaluation import attributes, call_expressions, calls, comprehensions, expressions, iteration  # noqa: F401
+from gradlint.evaluation import attributes, calls, iteration
 from gradlint.evaluation.branches import Trail
 from gradlint.evaluation.compiling import expression, kept
 from gradlint.evaluation.context import GRADIENTS_OFF
@@ -28,6 +28,11 @@ from gradlint.network import (
     Parameter,
     Shape,
 )
+
+# Each of these registers the compilers of its kinds of expressions.
+import gradlint.evaluation.call_expressions  # isort: skip
+import gradlint.evaluation.comprehensions  # isort: skip
+import gradlint.evaluation.expressions  # isort: skip  # noqa: F401
 
 if TYPE_CHECKING:
     from pathlib import Path
