@@ -24,6 +24,15 @@ def check_training(subject: TrainingSubject) -> Iterator[Problem]:
         if not any(concerns(step, clipped) for _, step in steps(loop)):
             continue
         following = _next(loop, clip, clipped)
+        if following is not None and following.details.get("unclipped"):
+            yield _problem(
+                subject,
+                clip,
+                "gives clipped copies of the gradients, and the step takes the gradients themselves",
+                "what it returns is not used",
+                Aside(following.origin, "this step uses them unclipped") if following.origin else None,
+                "give what it returns to the step",
+            )
         if following is None or following.kind is EventKind.STEP or (following.conditional and not clip.conditional):
             continue
         if following.kind is EventKind.BACKWARD and not _clipped_again(loop, following, clipped):
@@ -66,13 +75,20 @@ def _clipped_again(loop: TrainingLoop, backward: Event, clipped: frozenset[int] 
     return False
 
 
-def _problem(subject: TrainingSubject, clip: Event, message: str, label: str, related: Aside | None) -> Problem:
+def _problem(
+    subject: TrainingSubject,
+    clip: Event,
+    message: str,
+    label: str,
+    related: Aside | None,
+    remedy: str = "clip between backward() and step()",
+) -> Problem:
     assert clip.origin is not None
     return Problem(
         message,
         clip.origin,
         label=label,
-        remedies=(Remedy("clip between backward() and step()"),),
+        remedies=(Remedy(remedy),),
         related=(related,) if related is not None else (),
         network=subject.networks[0].network.name if len(subject.networks) == 1 else "",
     )

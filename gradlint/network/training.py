@@ -63,7 +63,7 @@ class Event:
       `carried`, a node of the iteration before that the gradient goes back to; `half`, whether weights are in float16.
     - CLIP: `method` ("norm", "value", "manual"), `limit`, `parameters`.
     - ZERO_GRAD: `parameters`.
-    - STEP: `scaled`, `learning_rate` (at that time).
+    - STEP: `scaled`, `learning_rate` (at that time), `unclipped` (the gradients are those from before clipping).
     - FORWARD: `grad` (false under no_grad), `autocast` (the dtype of automatic mixed precision, if it is on).
     - LOSS: `autocast`.
     - SCHEDULE: `scheduler` (its class name).

@@ -445,3 +445,31 @@ Net()
 """
     assert lint(text) == [(9, "symmetric-initial-weights")]
     assert lint(text.replace("self.parameters()", "self.a.parameters()")) == []
+
+
+@pytest.mark.parametrize(
+    ("clip", "found"),
+    [
+        ("tf.clip_by_global_norm(grads, 1.0)", [12]),
+        ("clipped = [tf.clip_by_norm(g, 1.0) for g in grads]", [12]),
+        ("grads, norm = tf.clip_by_global_norm(grads, 1.0)", []),
+        ("grads = [tf.clip_by_norm(g, 1.0) for g in grads]", []),
+        ("pass", []),
+    ],
+)
+def test_tensorflow_clips_copies(clip: str, found: list[int], lint: Callable[..., list[tuple[int, str]]]) -> None:
+    text = f"""
+import tensorflow as tf
+from tensorflow import keras
+from tensorflow.keras import layers
+model = keras.Sequential([keras.Input((8,)), layers.Dense(64, activation="relu"), layers.Dense(1)])
+optimizer = keras.optimizers.Adam(1e-3)
+x, y = tf.random.normal((32, 8)), tf.random.normal((32, 1))
+for step in range(100):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.square(model(x) - y))
+    grads = tape.gradient(loss, model.trainable_variables)
+    {clip}
+    optimizer.apply_gradients(zip(grads, model.trainable_variables))
+"""
+    assert [line for line, _ in lint(text, "misplaced-gradient-clipping")] == found

@@ -9,6 +9,7 @@ from typing import Any
 from gradlint.evaluation.context import Context
 from gradlint.evaluation.values import MISSING, Class, Instance, Native, Property, Tensor, Value, tensors_in
 from gradlint.frameworks.keras.arguments import Signature, is_number, signature
+from gradlint.frameworks.keras.tape import clipped_elsewhere
 from gradlint.frameworks.registry import framework_class, native
 from gradlint.network import EventKind, Optimizer
 
@@ -161,7 +162,8 @@ def _apply(ctx: Context, self: Instance, *args: Value, **kwargs: Value) -> None:
     held = tuple(tensor.parameter for tensor in tensors_in(pairs, *args[1:]) if tensor.parameter is not None)
     if isinstance(optimizer, Optimizer) and held:
         optimizer.parameters = held
-    ctx.event(EventKind.STEP, optimizer=optimizer if isinstance(optimizer, Optimizer) else None, scaled=False)
+    known = optimizer if isinstance(optimizer, Optimizer) else None
+    ctx.event(EventKind.STEP, optimizer=known, scaled=False, unclipped=any(map(clipped_elsewhere, tensors_in(pairs))))
 
 
 def _minimize(

@@ -65,6 +65,12 @@ def clipped(ctx: Context, gradient: Tensor, method: str, limit: float | None) ->
     return made
 
 
+def clipped_elsewhere(tensor: Tensor) -> bool:
+    """Whether this is a gradient as it was before it was clipped."""
+    group = tensor.attributes.get(GRADIENT)
+    return bool(group and group.get("clipped")) and not str(tensor.node.get("operation")).startswith("clip_by_")
+
+
 def _is_gradient(value: Value) -> bool:
     return isinstance(value, Tensor) and GRADIENT in value.attributes
 
