@@ -226,7 +226,8 @@ def _cache(plan: Plan, names: Mapping[Path, str]) -> Cache | None:
         return None
     from gradlint.cache import Cache, cache_folder
 
-    return Cache(cache_folder(plan.settings.cache_folder), plan.settings, plan.codes, names)
+    folder = cache_folder(plan.settings.cache_folder)
+    return None if folder is None else Cache(folder, plan.settings, plan.codes, names)
 
 
 def _lint(

@@ -17,12 +17,22 @@ _TAG_TEXT = (
 )
 
 
-def cache_folder(configured: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:
-    """The folder of the cache: the one that is configured, or that the environment names, or the platform's own."""
+def cache_folder(configured: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The folder of the cache: the one that is configured, or that the environment names, or the platform's own.
+
+    None where there is none: a user without a home, as in some containers.
+    """
     if configured is not None:
         return configured
     if environment.get(VARIABLE):
         return Path(environment[VARIABLE])
+    try:
+        return _of_platform(environment)
+    except RuntimeError:  # from `Path.home`
+        return None
+
+
+def _of_platform(environment: Mapping[str, str]) -> Path:
     if sys.platform == "win32":
         return Path(environment.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "gradlint" / "Cache"
     if sys.platform == "darwin":

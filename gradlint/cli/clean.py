@@ -20,6 +20,8 @@ def clean(cache_dir: Path | None, config: Path | None, isolated: bool) -> None:
     from gradlint.cache import clean as remove
 
     folder = cache_folder(cache_dir or read_settings((), config, isolated).cache_folder)
+    if folder is None:
+        raise Failed("there is no cache: the user has no home; --cache-dir names one")
     try:
         removed = remove(folder)
     except OSError as error:

@@ -46,7 +46,8 @@ def _rows(settings: Settings) -> Iterator[tuple[str, Any, str]]:
     for name in KEYS:
         value, origin = value_of(settings, name), origins.get(name.replace("-", "_"), DEFAULT)
         if name == "cache-dir" and not value:
-            value, origin = str(cache_folder()), f"environment: {VARIABLE}" if os.environ.get(VARIABLE) else DEFAULT
+            value = str(cache_folder() or "")
+            origin = f"environment: {VARIABLE}" if os.environ.get(VARIABLE) else DEFAULT
         yield name, None if value == "" else value, origin
 
 

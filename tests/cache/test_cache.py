@@ -344,3 +344,14 @@ def test_where_the_platform_keeps_caches(
     monkeypatch.setattr(sys, "platform", platform)
     assert cache_folder(None, environment) == expected
     assert cache_folder(Path("here"), environment) == Path("here")
+
+
+def test_a_user_without_a_home_has_no_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    assert cache_folder(None, {}) is None
+    monkeypatch.delenv("GRADLINT_CACHE_DIR")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert findings(cached(folder, "train.py", cache_dir="")) == [("train.py", "GRD101")]
