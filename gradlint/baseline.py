@@ -52,7 +52,7 @@ class Baseline:
             BaselineError: there is none, or it is not as `--write-baseline` writes it.
         """
         try:
-            content = json.loads(file.read_text(encoding="utf-8"))
+            content = json.loads(file.read_text(encoding="utf-8", errors="surrogatepass"))
             version = content["version"]
             counts = {
                 (path, code): count for path, rules in content["findings"].items() for code, count in rules.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -64,3 +65,20 @@ def test_outputs_that_cannot_be_had(arguments: list[str], part: str, folder: Pat
     done = run("sub", *arguments, cwd=folder)
     assert part in done.stderr
     assert done.returncode == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")
+def test_names_that_are_no_text_reach_every_format(folder: Path) -> None:
+    odd = os.fsdecode(b"\xff\x1b.py")
+    (folder / odd).write_text(SIGMOIDS)
+    outputs = [item for name in FORMATS for item in ("--output-format", f"{name}:{name}.out")]
+    for _ in range(2):
+        done = run(odd, *outputs, cwd=folder)
+        assert (done.returncode, done.stderr) == (1, "")
+    for name in FORMATS:
+        assert "GRD101" in (folder / f"{name}.out").read_text()
+    json.loads((folder / "sarif.out").read_text())
+    ElementTree.parse(folder / "junit.out")
+    assert run(odd, "--write-baseline", "known.json", cwd=folder).returncode == 0
+    assert run(odd, "--baseline", "known.json", cwd=folder).returncode == 0
+    assert run(odd, "--add-ignore", "why", cwd=folder).returncode == 0

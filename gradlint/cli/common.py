@@ -64,7 +64,7 @@ def write(text: str, file: Path | None) -> None:
             raise ReaderGone from None
         return
     try:
-        file.write_text(text, encoding="utf-8")
+        file.write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
         raise Failed(f"{file}: {(error.strerror or str(error)).lower()}") from None
 
