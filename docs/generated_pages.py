@@ -17,7 +17,7 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # the site is built with this gradlint, whichever is installed
 
-from gradlint.catalogue import Rule, own_rules  # noqa: E402
+from gradlint.catalogue import Rule, load_catalogue  # noqa: E402
 
 GROUPS: Mapping[str, str] = {
     "GRD0": "Files and suppressions",
@@ -42,7 +42,7 @@ _FRAMEWORKS = {"torch": "PyTorch", "keras": "Keras"}
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put the rules into the navigation, by group, where it has their index."""
-    rules = groupby(own_rules(), key=group)
+    rules = groupby(load_catalogue(), key=group)
     groups = [{title: [f"rules/{rule.name}.md" for rule in members]} for title, members in rules]
     for entry in config.nav or ():
         if entry == {"Rules": "rules/index.md"}:
@@ -59,7 +59,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def generated() -> Iterator[tuple[str, str]]:
     """The path and the Markdown of each generated page."""
-    rules = own_rules()
+    rules = load_catalogue()
     yield "rules/index.md", index(rules)
     for rule in rules:
         yield f"rules/{rule.name}.md", page(rule)

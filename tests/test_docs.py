@@ -75,6 +75,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_the_site_has_every_rule(site: Path) -> None:
     index = (site / "rules" / "index.html").read_text(encoding="utf-8")
+    groups = re.findall(r'<h2 id="([^"]+)"', index)
+    assert (len(groups), groups[:2]) == (8, ["files-and-suppressions", "activations"])
     for rule in own_rules():
         page = (site / "rules" / rule.name / "index.html").read_text(encoding="utf-8")
         assert "Why is this bad?" in page
