@@ -34,7 +34,7 @@ def composites(network: Network) -> Mapping[int, Composite]:
     expressions: dict[int, _Expression] = {}
     roots: dict[int, Node] = {}
     for node in network.nodes:
-        root = _root(node, roots)
+        root = _root(node, roots) if node.kind in _FUNCTIONS else None
         if root is None:
             continue
         roots[id(node)] = root
@@ -48,6 +48,8 @@ def composites(network: Network) -> Mapping[int, Composite]:
 
 _JOINING = (Kind.ADD, Kind.MULTIPLY)
 _CARRYING = ("identity", "cast")
+_FUNCTIONS = frozenset({Kind.ACTIVATION, Kind.RESHAPE, Kind.ADD, Kind.MULTIPLY})
+"""What can be a function of one tensor."""
 
 
 def _root(node: Node, roots: Mapping[int, Node]) -> Node | None:

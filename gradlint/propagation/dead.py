@@ -21,6 +21,8 @@ def dead_shares(network: Network, context: Context) -> dict[int, float]:
     the values have variance q - c around them.
     """
     shares: dict[int, float] = {}
+    if not any(node.kind is Kind.ACTIVATION and node.get("function") in RECTIFIERS for node in network.nodes):
+        return shares
     varying: set[int] = set()
     for node in network.nodes:
         if node.kind is Kind.INPUT:

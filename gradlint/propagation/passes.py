@@ -69,17 +69,21 @@ def connected(network: Network, outputs: Sequence[Node]) -> frozenset[int]:
     found = {id(node) for node in outputs}
     for node in reversed(network.nodes):
         if id(node) in found and node.kind is not Kind.STOP and (evaluated or node.gradients_off is None):
-            for operand in _carrying(node):
+            for operand in _carrying(node) if node.kind in _CHOOSING else node.inputs:
                 found.add(id(operand))
     return frozenset(found)
 
 
+_CHOOSING = frozenset({Kind.LOSS, Kind.RESHAPE, Kind.EMBEDDING})
+"""Nodes whose inputs are not all alike to a gradient."""
+
+
 def _carrying(node: Node) -> tuple[Node, ...]:
     """The inputs that a gradient goes on to: not indices, masks and targets."""
-    kind = node.kind
-    if kind is Kind.LOSS or (kind is Kind.RESHAPE and node.attributes.get("operation") != "where"):
-        return node.inputs[:1]
-    return () if kind is Kind.EMBEDDING else node.inputs
+    if node.kind is Kind.EMBEDDING:
+        return ()
+    several = len(node.inputs) > 1 and (node.kind is Kind.LOSS or node.attributes.get("operation") != "where")
+    return node.inputs[:1] if several else node.inputs
 
 
 def _leading(nodes: Iterable[Node]) -> frozenset[int]:

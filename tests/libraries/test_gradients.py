@@ -13,7 +13,6 @@ from benchmarks.accuracy_page import verdict
 
 pytestmark = pytest.mark.slow
 TORCHVISION = {
-    "resnet": ("resnet18",),
     "squeezenet": ("squeezenet1_1",),
     "mobilenetv3": ("mobilenet_v3_small",),
 }
