@@ -143,9 +143,10 @@ def test_the_table_of_keys_is_that_of_gradlint() -> None:
 
 def test_the_configurations_that_are_shown_can_be_used(tmp_path: Path) -> None:
     shared, complete = fences(DOCS / "configuration.md", "toml")
+    (brief,) = fences(ROOT / "README.md", "toml")
     assert tomllib.loads(complete).keys() == KEYS.keys()
     defaults = {key: value_of(Settings(), key) for key in KEYS}
-    for name, text in (("pyproject.toml", shared), ("gradlint.toml", complete)):
+    for name, text in (("pyproject.toml", brief), ("pyproject.toml", shared), ("gradlint.toml", complete)):
         (tmp_path / name).write_text(text, encoding="utf-8")
         settings = load_settings(tmp_path)
         assert settings.file == tmp_path / name

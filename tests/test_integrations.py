@@ -77,6 +77,20 @@ def test_recipes_do_what_they_say(name: str, tmp_path: Path) -> None:
         assert "GRD505" in json.dumps(json.loads((shell.folder / file).read_text(encoding="utf-8")))
 
 
+@pytest.mark.parametrize(
+    ("what", "text"),
+    [
+        ("config", RECIPES[".pre-commit-config.yaml"]),
+        ("manifest", (ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")),
+    ],
+    ids=["config", "manifest"],
+)
+def test_pre_commit_takes_our_files(what: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "file.yaml").write_text(text, encoding="utf-8")
+    done = command(sys.executable, "-m", "pre_commit", f"validate-{what}", "file.yaml", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 def test_a_workflow_that_uploads_may() -> None:
     for text in (RECIPES[".github/workflows/gradlint.yml"], *(path.read_text(encoding="utf-8") for path in WORKFLOWS)):
         workflow = yaml.safe_load(text)
