@@ -241,13 +241,14 @@ def _is_safe(node: Node, framework: Framework) -> bool:
         return True
     if node.kind in (Kind.CONSTANT, Kind.PARAMETER, Kind.OPAQUE):
         return True
-    if node.kind is Kind.ADD and (node.get("constant") or 0) > 0:
-        return len(node.inputs) == 1 and node.get("coefficients", (1.0,))[0] > 0 and _not_negative(node.inputs[0])
-    return False
+    return node.kind is Kind.ADD and (node.get("constant") or 0) > 0 and _not_negative(node)
 
 
 def _not_negative(node: Node) -> bool:
     node = source_of(node)
+    if node.kind is Kind.ADD:
+        coefficients = (*node.get("coefficients", (1.0,)), node.get("constant") or 0.0)
+        return min(coefficients) >= 0.0 and all(_not_negative(source) for source in node.inputs)
     squares = function_of(node) in ("square", "abs", "sqrt", *_CUT_OFF, *_POSITIVE) or _is_square(node)
     return squares or (node.kind is Kind.POOLING and node.get("type") in ("variance", "norm")) or _is_sum(node)
 

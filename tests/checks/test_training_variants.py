@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from gradlint.findings import Confidence
+
 PREFACE = """
 import torch
 from torch import nn
@@ -473,3 +475,26 @@ for step in range(100):
     optimizer.apply_gradients(zip(grads, model.trainable_variables))
 """
     assert [line for line, _ in lint(text, "misplaced-gradient-clipping")] == found
+
+
+@pytest.mark.parametrize(
+    ("inside", "found"), [("sq + 1e-10", 0), ("x * x + y * y + 1e-10", 0), ("sq - 1e-10", 1), ("x + y + 1e-10", 1)]
+)
+def test_a_sum_of_squares_and_something_more_is_above_zero(
+    inside: str, found: int, lint: Callable[..., list[tuple[int, str]]]
+) -> None:
+    text = f"""
+import torch
+from torch import nn
+class Magnitude(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+    def forward(self, inputs):
+        x, y = self.a(inputs), self.b(inputs)
+        sq = x * x + y * y
+        value = {inside}
+        return torch.where(value > 0, torch.sqrt({inside}), torch.zeros_like(sq))
+Magnitude()
+"""
+    assert len(lint(text, "nan-gradient", confidence=Confidence.HIGH)) == found
