@@ -98,7 +98,8 @@ def _value(node: Node) -> float:
 def _built_on_alike(structure: Structure, layer: Node) -> bool:
     """Whether every layer that builds on this one has constant weights, too, and at least one does.
 
-    What layers of zeros give is zero, and the same for all units whatever is done with it.
+    What layers of zeros give is zero, and the same for all units whatever is done with it, unless something else joins
+    it on the way: shifts and scales that start at zero leave what they act on, whose units differ.
     """
     passing = _ALIKE if _gives_something(layer) else frozenset(Kind)
     reached = 0
@@ -112,11 +113,28 @@ def _built_on_alike(structure: Structure, layer: Node) -> bool:
                 if not _same_for_all(user):
                     return False
                 reached += 1
-            elif user.kind in passing:
+            elif user.kind in passing and all(_comes_from_alike(node) for node in user.inputs):
                 stack.append(user)
             else:
                 return False
     return reached > 0
+
+
+def _comes_from_alike(node: Node) -> bool:
+    """Whether nothing but layers that treat all their inputs alike, and constants, stand behind a tensor."""
+    stack, seen = [node], {id(node)}
+    while stack:
+        node = stack.pop()
+        if node.weighted:
+            if not _same_for_all(node):
+                return False
+        elif node.inputs:
+            new = [before for before in node.inputs if id(before) not in seen]
+            seen.update(id(before) for before in new)
+            stack.extend(new)
+        elif node.kind is not Kind.CONSTANT:
+            return False
+    return True
 
 
 def _gives_something(layer: Node) -> bool:
