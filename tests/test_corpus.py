@@ -14,11 +14,18 @@ import pytest
 
 from gradlint.config import Settings
 from gradlint.engine import check
+from gradlint.findings import Confidence
 
 CORPUS = Path(__file__).parent / "corpus"
 CASES = sorted(path for path in CORPUS.iterdir() if path.is_dir())
 MARK = re.compile(r"# error: \[([a-z-]+)\]")
 ENOUGH = 60
+DOUBTS = {
+    "constant_softmax_notebook": {"short-gradient-horizon"},  # a GRU over 200 steps, pooled over all of them
+    "lstm_without_forget_bias": {"short-gradient-horizon"},  # the forget bias helps, and 250 steps stay many
+    "sigmoid_lightning": {"deep-sigmoid-stack"},  # the defaults of the class, which the program overrides
+}
+"""Mended programs of which something is said at a lower confidence than is reported by default."""
 
 Place = tuple[str, int | None, int, str]
 """File, cell, line and rule."""
@@ -52,8 +59,9 @@ def marked(paths: list[Path]) -> set[Place]:
     }
 
 
-def found(paths: list[Path]) -> set[Place]:
-    report = check(paths, Settings(root=CORPUS, exclude=(), jobs=1, respect_gitignore=False))
+def found(paths: list[Path], confidence: Confidence = Confidence.HIGH) -> set[Place]:
+    settings = Settings(root=CORPUS, exclude=(), jobs=1, respect_gitignore=False, min_confidence=confidence)
+    report = check(paths, settings)
     assert [failure.message for failure in report.failures] == []
     return {(Path(f.span.file).name, f.span.cell, f.span.line, f.name) for f in report.findings}
 
@@ -70,7 +78,9 @@ def test_the_mended_twin_is_clean(case: Path) -> None:
     paths = programs(case, "mended")
     assert paths
     assert not marked(paths)
-    assert found(paths) == set()
+    doubts = found(paths, Confidence.LOW)
+    assert {name for *_, name in doubts} == DOUBTS.get(case.name, set())
+    assert not doubts or found(paths) == set()
 
 
 @each_case
