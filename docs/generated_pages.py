@@ -57,6 +57,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Let links to the rules in the repository lead to their pages on the site."""
+    return markdown.replace("](../rules/)", "](rules/index.md)").replace("](../rules/", "](rules/")
+
+
 def generated() -> Iterator[tuple[str, str]]:
     """The path and the Markdown of each generated page."""
     rules = load_catalogue()

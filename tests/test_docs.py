@@ -129,11 +129,11 @@ def test_every_option_of_gradlint_that_is_named_exists(page: Path) -> None:
     assert named <= known
 
 
-def test_what_the_readme_links_to_is_there() -> None:
-    links = re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / "README.md").read_text(encoding="utf-8"))
-    assert "docs/probe.md" in links
-    for link in links:
-        assert link.startswith("https://") or (ROOT / link).is_file(), link
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere_in_the_repository_too(page: Path) -> None:
+    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        assert link.startswith("https://") or (page.parent / link).exists(), link
 
 
 def test_the_table_of_keys_is_that_of_gradlint() -> None:
