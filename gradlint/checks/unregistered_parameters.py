@@ -56,7 +56,7 @@ def _what(item: Unregistered) -> str:
 
 def _consequence(item: Unregistered, named: bool) -> str:
     if item.how == "forward":
-        return "its weights are random each time, and nothing trains them"
+        return "its weights start anew each time, and nothing trains them"
     sizes = [parameter.size for parameter in item.parameters]
     total = sum(size for size in sizes if size is not None) if sizes and None not in sizes else 0
     weights = f"its {total:,} weights are" if total > 1 else "it is"
