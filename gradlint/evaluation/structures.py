@@ -40,6 +40,8 @@ def _make_named_tuple(fields: tuple[str, ...], defaults: dict[str, Value]) -> di
                 values.append(kwargs[field])
             elif field in defaults:
                 values.append(defaults[field])
+            elif context.spread is not None:
+                values.append(context.spread)
             else:
                 raise Raised("TypeError", f"missing required argument: '{field}'")
         return Instance(cls, payload=tuple(values), origin=context.origin())
@@ -170,7 +172,7 @@ def _dataclass_init(cls: Class, fields: dict[str, Value]) -> Callable[..., None]
         positional = iter(args)
         for name, default in fields.items():
             special = default.hidden if isinstance(default, Instance) and default.cls is _FIELD else None
-            value = MISSING
+            value: Value = MISSING
             if special is None or special["init"] is True:
                 value = next(positional, MISSING)
                 if value is MISSING and name in kwargs:
@@ -185,7 +187,9 @@ def _dataclass_init(cls: Class, fields: dict[str, Value]) -> Callable[..., None]
             if value is MISSING:
                 if special is not None and special["init"] is not True:
                     continue
-                raise Raised("TypeError", f"{cls.name}() missing required argument: '{name}'")
+                if context.spread is None:
+                    raise Raised("TypeError", f"{cls.name}() missing required argument: '{name}'")
+                value = context.spread
             context.modified(self)
             self.attrs[name] = value
         if kwargs:

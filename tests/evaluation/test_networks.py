@@ -1,4 +1,4 @@
-"""Forward passes: what a network is called with."""
+"""Forward passes and training loops over what is not known."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from gradlint.evaluation.driver import Evaluation
+from gradlint.network import EventKind
 
 DECORATED = """
 import functools
@@ -37,3 +38,39 @@ def test_a_decorated_forward_pass_gets_all_its_inputs(wraps: str, evaluate_text:
     (network,) = evaluate_text(DECORATED.format(wraps=wraps)).networks
     assert network.complete
     assert len(network.inputs) == 2
+
+
+BATCH = """
+from collections import namedtuple
+from dataclasses import dataclass
+import torch
+from torch import nn
+
+{record}
+
+net = nn.Linear(4, 2)
+optimizer = torch.optim.Adam(net.parameters())
+
+def train(memory, steps=100):
+    for _ in range(steps):
+        batch = Batch(*zip(*memory.sample(32)))
+        loss = nn.functional.mse_loss(net(torch.cat(batch.state)), torch.cat(batch.reward))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+train(load())
+"""
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        'Batch = namedtuple("Batch", ("state", "action", "reward"))',
+        "@dataclass\nclass Batch:\n    state: object\n    action: object\n    reward: object",
+        "class Batch:\n    def __init__(self, state, action, reward):\n        self.state, self.reward = state, reward",
+    ],
+)
+def test_a_record_may_be_made_of_what_is_not_known(record: str, evaluate_text: Callable[..., Evaluation]) -> None:
+    (loop,) = evaluate_text(BATCH.format(record=record)).loops
+    assert {EventKind.BACKWARD, EventKind.STEP} <= {event.kind for event in loop.events}
