@@ -39,7 +39,7 @@ def parse(text: str) -> libcst.Module:
         raise syntax_error(text) or SourceError(_reason(error), error.raw_line, error.raw_column + 1) from None
     except RecursionError:
         raise SourceError("nested too deeply") from None
-    except (ValueError, UnicodeError, libcst.CSTLogicError) as error:
+    except (ValueError, UnicodeError, SyntaxError, libcst.CSTLogicError) as error:  # each node checks itself, too
         raise syntax_error(text) or SourceError(str(error)) from None
     finally:
         if enabled:

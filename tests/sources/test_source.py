@@ -80,6 +80,7 @@ def reads_or_says_why(source: SourceFile) -> None:
 @given(TEXTS)
 @example("x = 1\\\n")
 @example("\ufeffx = 1\n")
+@example("\U00031350")
 def test_any_text_is_read_or_refused_with_a_reason(text: str) -> None:
     reads_or_says_why(SourceFile.from_text(text, "a.py"))
 
