@@ -34,7 +34,7 @@ _FILES_BETWEEN_LOOKS = 4
 """How often it is looked at how much is held."""
 
 MAXIMUM_UNCOLLECTED = 50_000
-"""How many objects, of some 100 bytes each, may have been made before the garbage among them is collected."""
+"""How many objects may have been made before the garbage among them is collected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ def _questions(item: _Raised) -> tuple[Question, ...]:
 def _collecting_afterwards() -> Iterator[None]:
     """Keep the cyclic garbage collector off while a file is linted; it looks at what was made then, if that is much.
 
-    On its own it would walk all trees and graphs again and again, for a fifth of the time.
+    On its own it would walk all trees and graphs again and again.
     """
     enabled = gc.isenabled()
     gc.disable()

@@ -73,7 +73,7 @@ def _of_instance(interpreter: Interpreter, value: Instance, name: str) -> Value:
     if name in ("__module__", "__doc__"):
         return _of_class(interpreter, value.cls, name)
     if value.payload is not None:
-        found = _of_payload(interpreter, value, name)
+        found = of_payload(interpreter, value, name)
         if found is not MISSING:
             return found
     fallback = value.cls.find("__getattr__")
@@ -86,7 +86,8 @@ def _of_instance(interpreter: Interpreter, value: Instance, name: str) -> Value:
     return MISSING
 
 
-def _of_payload(interpreter: Interpreter, value: Instance, name: str) -> Value:
+def of_payload(interpreter: Interpreter, value: Instance, name: str) -> Value:
+    """An attribute of the Python value that an object wraps, or `MISSING`."""
     fields = value.cls.find("_fields")
     if isinstance(fields, tuple) and name in fields and isinstance(value.payload, tuple):
         return value.payload[fields.index(name)]

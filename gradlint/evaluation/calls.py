@@ -11,7 +11,7 @@ from gradlint.evaluation.arguments import Signature, bind_arguments
 from gradlint.evaluation.branches import Return, merge
 from gradlint.evaluation.compiling import expression, kept
 from gradlint.evaluation.context import AUTOCAST
-from gradlint.evaluation.errors import BudgetExceeded, Raised
+from gradlint.evaluation.errors import Raised
 from gradlint.evaluation.frames import Frame
 from gradlint.evaluation.scopes import Scope
 from gradlint.evaluation.values import (
@@ -234,11 +234,6 @@ def text_of(interpreter: Interpreter, value: Value, spec: str | None = "") -> st
         raise Raised(type(error).__name__, str(error)) from None
 
 
-def call_tensor(interpreter: Interpreter, function: Value, tensor: Tensor) -> Value:
-    """Call `function` on one tensor."""
-    return call(interpreter, function, [tensor], {})
-
-
 _CALLERS: dict[type, Any] = {
     Native: _call_native,
     Function: call_function,
@@ -249,15 +244,3 @@ _CALLERS: dict[type, Any] = {
     Symbol: _call_symbol,
     Unknown: _call_unknown,
 }
-
-
-__all__ = [
-    "BudgetExceeded",
-    "GeneratorFull",
-    "bind_arguments",
-    "call",
-    "call_function",
-    "defaults",
-    "instantiate",
-    "text_of",
-]

@@ -42,7 +42,10 @@ def _set(syntax: cst.SetComp) -> Run:
 @_handles(cst.DictComp)
 def _dict(syntax: cst.DictComp) -> Run:
     key, value = expression(syntax.key), expression(syntax.value)
-    pair = lambda interpreter, scope: (key(interpreter, scope), value(interpreter, scope))  # noqa: E731
+
+    def pair(interpreter: Interpreter, scope: Scope) -> Value:
+        return key(interpreter, scope), value(interpreter, scope)
+
     return _hashed(dict, _items(syntax.for_in, pair))
 
 

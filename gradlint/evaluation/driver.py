@@ -12,9 +12,10 @@ import libcst as cst
 
 from gradlint.evaluation.classes import is_layer_class
 from gradlint.evaluation.errors import OWN_ERRORS, BudgetExceeded, CallError, Raised
+from gradlint.evaluation.frames import Frame
 from gradlint.evaluation.imports import ModuleCache
 from gradlint.evaluation.inputs import InputShape
-from gradlint.evaluation.interpreter import Frame, Interpreter
+from gradlint.evaluation.interpreter import Interpreter
 from gradlint.evaluation.limits import Budget, Limits
 from gradlint.evaluation.networks import assumed_arguments, build, needs_arguments, roots
 from gradlint.evaluation.records import Created, Record

@@ -14,6 +14,7 @@ import libcst as cst
 from gradlint.evaluation import definitions
 from gradlint.evaluation.builtins import BUILTINS
 from gradlint.evaluation.errors import OWN_ERRORS, Raised
+from gradlint.evaluation.frames import Frame
 from gradlint.evaluation.records import Record
 from gradlint.evaluation.scopes import Scope
 from gradlint.evaluation.values import MISSING, Deferred, ModuleValue, Symbol, Value
@@ -142,7 +143,6 @@ class ModuleCache:
         self, interpreter: Interpreter, source: SourceFile, dotted: str, path: Path | None, *, whole: bool = True
     ) -> ModuleValue:
         """Evaluate the top level of `source`; unless the `whole` of it, definitions wait until they are needed."""
-        from gradlint.evaluation.frames import Frame
         from gradlint.evaluation.statements import statement as run_statement
 
         scope = Scope(source)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from gradlint.evaluation.errors import Raised
+from gradlint.evaluation.frames import Frame
 from gradlint.evaluation.values import Class, Function, Instance, Value
 from gradlint.frameworks.keras.late import LATE, Late
 from gradlint.frameworks.modules import is_layer, named_modules, own_parameters
@@ -211,8 +212,6 @@ def _methods(cls: Class) -> Iterator[Function]:
 
 def _would_draw(interpreter: Interpreter, function: Function, layer: Instance, parameters: Sequence[Parameter]) -> bool:
     """Whether calling a method, for its layer or for each layer below, would draw weights from something else."""
-    from gradlint.evaluation.interpreter import Frame
-
     required = [p for p in function.syntax.params.params if p.name.value not in function.defaults][1:]
     if len(required) > 1:
         return False

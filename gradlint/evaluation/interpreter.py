@@ -9,7 +9,7 @@ from gradlint.evaluation import attributes, calls, iteration
 from gradlint.evaluation.branches import Trail
 from gradlint.evaluation.compiling import expression, kept
 from gradlint.evaluation.context import GRADIENTS_OFF
-from gradlint.evaluation.errors import BudgetExceeded, Raised
+from gradlint.evaluation.errors import Raised
 from gradlint.evaluation.frames import Frame
 from gradlint.evaluation.initializers import watched_apply
 from gradlint.evaluation.limits import Budget, Limits
@@ -249,6 +249,3 @@ class Interpreter:
     def followed(self) -> frozenset[Path]:
         """The project files that imports led to so far."""
         return self.modules.followed
-
-
-__all__ = ["BudgetExceeded", "Frame", "Interpreter"]

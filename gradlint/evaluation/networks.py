@@ -12,6 +12,7 @@ from gradlint.evaluation.assumptions import assumed_argument
 from gradlint.evaluation.classes import is_network_class
 from gradlint.evaluation.errors import Raised, ShapeMismatch
 from gradlint.evaluation.forward_arguments import forward_arguments
+from gradlint.evaluation.frames import Frame
 from gradlint.evaluation.initializers import unapplied
 from gradlint.evaluation.inputs import InputShape, candidates, first_layer
 from gradlint.evaluation.records import Created
@@ -206,8 +207,6 @@ def _best_pass(interpreter: Interpreter, instance: Instance, shapes: list[InputS
 
 def forward(interpreter: Interpreter, instance: Instance, shape: InputShape) -> _Pass:
     """Call `instance` on symbolic input; its main input has `shape`, the others what their names suggest."""
-    from gradlint.evaluation.interpreter import Frame
-
     unknowns = len(interpreter.record.unknowns)
     events = len(interpreter.record.events)
     created = len(interpreter.record.created)

@@ -30,7 +30,7 @@ def _getattr(context: Context, value: Value, name: Value, *default: Value) -> Va
         return context.unknown("getattr() with a name that is not known")
     if isinstance(value, Unknown):
         return value
-    if default and isinstance(value, Instance) and _own(value, name) is MISSING:
+    if default and isinstance(value, Instance) and _own(context, value, name) is MISSING:
         fallback = value.cls.find("__getattr__")
         if not isinstance(fallback, Function):
             return context.unknown("a base class is not analysed") if value.cls.opaque else default[0]
@@ -42,12 +42,12 @@ def _getattr(context: Context, value: Value, name: Value, *default: Value) -> Va
     return found
 
 
-def _own(value: Instance, name: str) -> Value:
+def _own(context: Context, value: Instance, name: str) -> Value:
     if name in value.attrs:
         return value.attrs[name]
     found = value.cls.find(name)
     if found is MISSING and value.payload is not None:
-        return attributes._of_payload(None, value, name)  # type: ignore[arg-type]
+        return attributes.of_payload(context, value, name)
     return found
 
 
@@ -60,7 +60,7 @@ def _hasattr(context: Context, value: Value, name: Value) -> Value:
     if isinstance(value, (Unknown, Symbol)) or not isinstance(name, str):
         return context.unknown("hasattr() of something unknown")
     if isinstance(value, Instance):
-        if _own(value, name) is not MISSING:
+        if _own(context, value, name) is not MISSING:
             return True
         if value.cls.opaque:
             return context.unknown("a base class is not analysed")

@@ -12,16 +12,7 @@ from gradlint.findings import Confidence, Evidence, Finding, Related, Remedy, Se
 from gradlint.reports import Context, render
 from gradlint.reports.style import Style
 from gradlint.results import Report
-
-MLP = """\
-from keras import Sequential
-from keras.layers import Dense
-
-
-model = Sequential()
-for _ in range(10):
-    model.add(Dense(128, activation="sigmoid"))
-"""
+from tests.reports.findings import MLP
 
 SIGMOIDS = Finding(
     code="GRD101",

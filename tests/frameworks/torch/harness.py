@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
+from gradlint.evaluation.frames import Frame
 from gradlint.evaluation.imports import ModuleCache
-from gradlint.evaluation.interpreter import Frame, Interpreter
+from gradlint.evaluation.interpreter import Interpreter
 from gradlint.evaluation.values import Instance, Tensor, tensors_in
 from gradlint.frameworks import modules, resolve
 from gradlint.network import Kind, Parameter

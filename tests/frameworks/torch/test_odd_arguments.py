@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from gradlint.evaluation.errors import Raised
+from gradlint.evaluation.frames import Frame
 from gradlint.evaluation.imports import ModuleCache
-from gradlint.evaluation.interpreter import Frame, Interpreter
+from gradlint.evaluation.interpreter import Interpreter
 from gradlint.evaluation.values import Assumed, Class, Native, Symbol, Tensor
 from gradlint.frameworks.torch import (
     creation,
