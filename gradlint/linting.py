@@ -23,7 +23,7 @@ from gradlint.stack import on_deep_stack
 from gradlint.subjects import NetworkSubject, Place, Problem, TrainingSubject, Unreadable
 
 if TYPE_CHECKING:
-    from gradlint.evaluation.driver import Evaluation
+    from gradlint.evaluation.driver import Evaluation, Evaluator
     from gradlint.probe import Question
     from gradlint.propagation import Settings as Bounds
 
@@ -33,7 +33,7 @@ MAXIMUM_HELD_BYTES = 4 * 1024 * 1024
 _FILES_BETWEEN_LOOKS = 4
 """How often it is looked at how much is held."""
 
-MAXIMUM_UNCOLLECTED = 50_000
+MAXIMUM_UNCOLLECTED = 10_000
 """How many objects may have been made before the garbage among them is collected."""
 
 
@@ -78,8 +78,8 @@ class Linter:
     def lint(self, found: Found, data: bytes | None = None) -> FileResult:
         """Everything there is to say about a file; `data` is its content where it is not to be read from disk."""
         self._linted += 1
-        if self._linted % _FILES_BETWEEN_LOOKS == 0 and self.loader.held_bytes > MAXIMUM_HELD_BYTES:
-            self.loader = SourceLoader(self.names)
+        if self._linted % _FILES_BETWEEN_LOOKS == 0:
+            self.loader.release(MAXIMUM_HELD_BYTES)
         self.loader.forget()
         try:
             source = self._source(found, data)
@@ -119,10 +119,13 @@ class Linter:
             source.module  # noqa: B018 - parses, and raises if that fails
         except SourceError as error:
             return FileResult(source.name, unreadable=_unreadable(source, error), suppressions=_suppressions(source))
-        evaluation = guard(self._evaluate, source) if self.rules else None
-        if evaluation is None:
+        if not self.rules:
             return FileResult(source.name, suppressions=_suppressions(source))
-        found = tuple(self._findings(source, evaluation, guard))
+        with self._evaluator() as evaluator:
+            evaluation = guard(evaluator.evaluate, source)
+            if evaluation is None:
+                return FileResult(source.name, suppressions=_suppressions(source))
+            found = tuple(self._findings(source, evaluation, guard))
         return FileResult(
             source.name,
             findings=tuple(finding for finding, _ in found),
@@ -133,14 +136,19 @@ class Linter:
             notes=tuple(f"{source.name}: {note}" for note in evaluation.notes),
         )
 
-    def _evaluate(self, source: SourceFile) -> Evaluation:
-        """Evaluate a file as if it were alone: the others, their order and the number of processes change nothing.
+    @contextmanager
+    def _evaluator(self) -> Iterator[Evaluator]:
+        """What evaluates a file as if it were alone: the others, their order and how many at once change nothing.
 
         What it shares with them is the reading and parsing of what they import.
         """
         from gradlint.evaluation.driver import Evaluator  # loaded once there is a file that matters
 
-        return Evaluator(self.loader).evaluate(source)
+        evaluator = Evaluator(self.loader)
+        try:
+            yield evaluator
+        finally:
+            evaluator.close()
 
     def _findings(
         self, source: SourceFile, evaluation: Evaluation, guard: Guard

@@ -5,13 +5,13 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import libcst as cst
 
 from gradlint.evaluation.classes import is_layer_class
-from gradlint.evaluation.errors import OWN_ERRORS, BudgetExceeded, CallError, Raised
+from gradlint.evaluation.errors import OWN_ERRORS, AttemptExceeded, BudgetExceeded, CallError, Raised
 from gradlint.evaluation.frames import Frame
 from gradlint.evaluation.imports import ModuleCache
 from gradlint.evaluation.inputs import InputShape
@@ -89,6 +89,12 @@ class Evaluator:
             self.modules.followed,
         )
 
+    def close(self) -> None:
+        """Let go of everything that was evaluated, once nothing more is asked of the networks that came of it."""
+        self.modules.close()
+        self.interpreter.begin()
+        self.interpreter.record = Record()
+
     def _within_limits(self, action: Callable[[], None], notes: list[str]) -> bool:
         """Whether `action` comes to its end within the limits; a note says why if it does not."""
         try:
@@ -161,7 +167,7 @@ class Evaluator:
                     self.interpreter.cut_short("functions that nothing calls, after several others")
                     break
                 created, events = len(record.created), len(record.events)
-                self._attempt(lambda function=function: self._use_function(function))
+                self._attempt(partial(self._use_function, function))
                 function.attributes.pop("__called__", None)
                 used.append((function, record.created[created:], record.events[events:]))
         outdated = [found for found in used if "__called__" in found[0].attributes]
@@ -189,7 +195,7 @@ class Evaluator:
                 continue
             if id(cls) in used_as_base and not (cls.namespace.keys() & {"forward", "call"}):
                 continue
-            self._attempt(lambda cls=cls: self._use_class(cls))
+            self._attempt(partial(self._use_class, cls))
 
     def _use_class(self, cls: Class) -> None:
         interpreter = self.interpreter
@@ -211,12 +217,19 @@ class Evaluator:
             from gradlint.frameworks.lightning_trainer import rehearse
 
             for module in trainees:
-                self._attempt(lambda module=module: rehearse(self.interpreter, module))
+                self._attempt(partial(rehearse, self.interpreter, module))
 
-    def _attempt(self, action: Any) -> None:
-        depth = len(self.interpreter.frames)
+    def _attempt(self, action: Callable[[], object]) -> None:
+        """Do something that the source itself does not; what costs too much leaves nothing behind."""
+        interpreter = self.interpreter
+        depth, record = len(interpreter.frames), interpreter.record
+        created, events = len(record.created), len(record.events)
         try:
-            action()
+            with interpreter.budget.trying(lambda: len(record.created) > created or len(record.events) > events):
+                action()
+        except AttemptExceeded as error:
+            interpreter.cut_short(str(error))
+            del record.created[created:], record.events[events:]
         except OWN_ERRORS as error:
             self.interpreter.failed(error)
         except Raised as error:

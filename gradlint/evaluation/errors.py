@@ -35,3 +35,7 @@ It costs the statement, function or network at hand, which becomes unknown, and 
 
 class BudgetExceeded(Exception):
     """A limit on steps, nodes or depth was reached; the text says which."""
+
+
+class AttemptExceeded(BudgetExceeded):
+    """One of several things that are tried has reached its limit; the others may go on."""

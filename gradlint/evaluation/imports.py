@@ -120,6 +120,17 @@ class ModuleCache:
 
     # Modules.
 
+    def close(self) -> None:
+        """Empty the modules: functions and the modules that define them hold each other, and all that was made."""
+        for module in self._values.values():
+            module.scope.variables.clear()
+        for record in self.records.values():
+            for cls in record.classes:
+                cls.namespace.clear()
+                cls.bases = cls.mro = ()
+        self._values.clear()
+        self.records.clear()
+
     def module(self, interpreter: Interpreter, path: Path, dotted: str, main: bool = False) -> ModuleValue | None:
         """The module in the file `path`, evaluated (or, in an import cycle, as far as it has got)."""
         known = self._values.get(path)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from gradlint.evaluation.errors import BudgetExceeded
+from gradlint.evaluation.errors import AttemptExceeded, BudgetExceeded
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,8 @@ class Limits:
     `items` the length of one container; `characters` of one string;
     `bits` the size of one integer; `networks` how many networks are drawn up.
     Once a file has cost `alternatives` steps, functions that nothing calls are no longer tried: a library may
-    offer dozens of builders for variants of one network.
+    offer dozens of builders for variants of one network. One that is tried is given up after `attempt` steps, or
+    after `idle` steps in which it has made no layer and trained nothing.
     """
 
     steps: int = 120_000
@@ -30,6 +33,8 @@ class Limits:
     bits: int = 4_096
     networks: int = 400
     alternatives: int = 6_000
+    attempt: int = 30_000
+    idle: int = 8_000
     instances: int = 8_000
 
 
@@ -37,16 +42,25 @@ _STEPS_BETWEEN_LOOKS = 512
 """How often the clock is read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Something that is tried without anybody asking for it: at which step it began, and whether it is worth it."""
+
+    start: int
+    fruitful: Callable[[], bool]
+
+
 class Budget:
     """What is left of the limits; raises `BudgetExceeded` when something is used up."""
 
-    __slots__ = ("deadline", "instances", "limits", "nodes", "pause", "steps")
+    __slots__ = ("attempt", "deadline", "instances", "limits", "nodes", "pause", "steps")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.steps = 0
         self.pause = 0
         """Up to which step nothing needs to be looked at; `step` is written out where it matters for speed."""
+        self.attempt: Attempt | None = None
         self.deadline = time.thread_time() + limits.seconds
         self.nodes = 0
         self.instances = 0
@@ -63,7 +77,27 @@ class Budget:
             raise BudgetExceeded(f"more than {self.limits.steps} steps")
         if time.thread_time() > self.deadline:
             raise BudgetExceeded(f"more than {self.limits.seconds:g} s")
+        if self.attempt is not None:
+            self._look_at(self.attempt)
         self.pause = min(self.steps + _STEPS_BETWEEN_LOOKS, self.limits.steps)
+
+    def _look_at(self, attempt: Attempt) -> None:
+        limit = self.limits.attempt if attempt.fruitful() else self.limits.idle
+        if self.steps - attempt.start > limit:
+            raise AttemptExceeded(f"more than {limit} steps for a function or class that nothing uses")
+
+    @contextmanager
+    def trying(self, fruitful: Callable[[], bool]) -> Iterator[None]:
+        """Bound what happens meanwhile by the limits of one attempt; `fruitful` says whether it has led to anything.
+
+        Raises:
+            AttemptExceeded: it costs more.
+        """
+        self.attempt = Attempt(self.steps, fruitful)
+        try:
+            yield
+        finally:
+            self.attempt = None
 
     def node(self) -> int:
         """Count one graph node and return its number."""

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 _MOST_TRIES = 16
 _MOST_FAILURES = 3
 """After so many failures of one kind that is not about shapes, other shapes are not tried."""
+_MOST_REFUSALS = 2
+"""The same for errors that the source raises itself."""
 
 
 @dataclass(slots=True)
@@ -181,7 +183,7 @@ def _best_pass(interpreter: Interpreter, instance: Instance, shapes: list[InputS
         passed += run.error is None
         if run.error is not None and not isinstance(run.error, ShapeMismatch):
             failures[str(run.error)] += 1
-            if failures[str(run.error)] >= _MOST_FAILURES:
+            if failures[str(run.error)] >= (_MOST_FAILURES if run.error.value is None else _MOST_REFUSALS):
                 return True
         # A pass that runs to its end shows that the shape fits; what is not known then does not depend on it.
         return passed > 1 or (run.error is None and (not run.outputs or run.outputs[0].shape is not None))
@@ -226,7 +228,8 @@ def forward(interpreter: Interpreter, instance: Instance, shape: InputShape) -> 
         interpreter.layer_calls += 1
         result = interpreter.call(instance, *args, **kwargs)
     except Raised as raised:
-        error = raised
+        error = raised.with_traceback(None)  # or every call in progress would live as long as the pass
+        error.__context__ = None
     finally:
         del interpreter.frames[interpreter.frames.index(frame) :]
         interpreter.layer_calls = 0

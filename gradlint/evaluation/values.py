@@ -172,8 +172,10 @@ class Class:
     def find(self, name: str) -> Value:
         """The attribute `name` along the method resolution order, or `MISSING`."""
         for cls in self.mro:
-            if isinstance(cls, Class) and name in cls.namespace:
-                return cls.namespace[name]
+            if type(cls) is Class:
+                found = cls.namespace.get(name, MISSING)
+                if found is not MISSING:
+                    return found
         return MISSING
 
     def derives_from(self, name: str) -> bool:

@@ -20,7 +20,7 @@ class PositionSource(Protocol):
         """The region of `syntax`, a node of this file's syntax tree."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Origin:
     """A syntax node of a file, and the call through which evaluation got there.
 

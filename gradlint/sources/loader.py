@@ -48,14 +48,15 @@ class SourceLoader:
     def load(self, path: Path) -> SourceFile | None:
         """The file at `path`, or None where it cannot be read."""
         real = os.path.realpath(path)
-        if real not in self._sources:
+        if real in self._sources:
+            source = self._sources.pop(real)
+        else:
             try:
                 source = load(path, self._name(Path(real)))
             except OSError:
                 source = None
-            self._sources[real] = source
-        self.loaded[real] = self._sources[real]
-        return self._sources[real]
+        self._sources[real] = self.loaded[real] = source  # the last of them is the one used last
+        return source
 
     def add(self, source: SourceFile) -> None:
         """Make `source` the file that `load` gives for its path."""
@@ -63,10 +64,17 @@ class SourceLoader:
             real = os.path.realpath(source.path)
             self._sources[real] = self.loaded[real] = source
 
-    @property
-    def held_bytes(self) -> int:
-        """How much source is held with its tree."""
-        return sum(len(source.data) for source in self._sources.values() if source is not None and source.is_parsed)
+    def release(self, maximum: int) -> None:
+        """Where more than `maximum` bytes of source are held with their trees, let go of the half used least lately."""
+        parsed = [source for source in self._sources.values() if source is not None and source.is_parsed]
+        held = sum(len(source.data) for source in parsed)
+        if held <= maximum:
+            return
+        for source in parsed:
+            source.release()
+            held -= len(source.data)
+            if 2 * held <= maximum:
+                break
 
     def _name(self, real: Path) -> str:
         if real in self._names:

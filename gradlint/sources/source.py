@@ -94,6 +94,12 @@ class SourceFile:
             cell, line = cells.locate(error.line)
             raise SourceError(error.reason, line, error.column, cell) from None
 
+    def release(self) -> None:
+        """Forget the syntax tree and what was made of it; it is parsed anew when it is needed again."""
+        self.__dict__.pop("module", None)
+        self.__dict__.pop("_regions", None)
+        self.closures.clear()
+
     @cached_property
     def lines(self) -> tuple[str, ...]:
         """The lines of the text, without their ends."""

@@ -143,3 +143,25 @@ def test_loader_reads_each_file_once(tmp_path: Path) -> None:
     loader = SourceLoader()
     assert loader.load(tmp_path / "a.py") is loader.load(tmp_path / "a.py")
     assert isinstance(loader.load(tmp_path / "a.py"), SourceFile)
+
+
+@pytest.mark.parametrize(
+    "costly",
+    [
+        "def prepare():\n    total = 0\n    for i in range(15_000):\n        total += i\n    return total\n",
+        "def prepare(depth=2_000):\n    layers = []\n    for i in range(depth):\n        for j in range(10):\n"
+        "            i += j\n        layers.append(nn.Linear(4, 4))\n    return nn.Sequential(*layers)\n",
+    ],
+    ids=["without layers", "with layers"],
+)
+def test_what_nothing_uses_may_not_cost_what_the_rest_needs(
+    evaluate_text: Callable[..., Evaluation], costly: str
+) -> None:
+    network = (
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.layer = nn.Linear(8, 2)\n    def forward(self, x):\n        return self.layer(x)\n"
+    )
+    evaluation = evaluate_text(HEAD + "from torch import nn\n" + costly + network)
+    assert any("that nothing uses" in note for note in evaluation.notes)
+    (net,) = (network for network in evaluation.networks if network.name == "Net")
+    assert net.complete

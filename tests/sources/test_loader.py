@@ -92,9 +92,23 @@ def test_files_are_read_once_and_bear_the_name_of_the_run(tmp_path: Path, monkey
     assert source is not None
     assert source.name == "./named/a.py"
     assert loader.load(link) is source
-    assert loader.held_bytes == 0
-    assert source.module is not None
-    assert loader.held_bytes == len(b"x = 1\n")
+
+
+def test_the_trees_used_least_lately_are_let_go(tmp_path: Path) -> None:
+    loader = SourceLoader()
+    sources = {}
+    for name in ("a.py", "b.py", "c.py"):
+        (tmp_path / name).write_text("x = 1\n")
+        sources[name] = loader.load(tmp_path / name)
+        assert sources[name] is not None
+        assert sources[name].module.body
+    loader.load(tmp_path / "a.py")
+    loader.release(maximum=18)
+    assert all(source.is_parsed for source in sources.values())
+    loader.release(maximum=17)
+    assert [name for name, source in sources.items() if source.is_parsed] == ["a.py"]
+    assert loader.load(tmp_path / "b.py") is sources["b.py"]
+    assert sources["b.py"].module.body
 
 
 def test_other_files_are_named_from_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
