@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from gradlint.network import Node
 from gradlint.propagation.context import Context
@@ -72,13 +73,13 @@ def _softmax_back(node: Node, signal: Signal, gradient: Gradient) -> Gradient:
     share = participation(count, spread)
     uniform = gradient.units if along_units else gradient.positions
     moved = gradient.times(max(share * (1.0 - share), _LEAST) / count * max(1.0 - uniform, _LEAST))
-    return moved._replace(work=math.sqrt(spread))
+    return replace(moved, work=math.sqrt(spread))
 
 
 def _log_softmax_back(node: Node, signal: Signal, gradient: Gradient) -> Gradient:
     count, spread, _ = _logits(node, signal)
     moved = gradient.times(max(1.0 + participation(count, spread) - 2.0 / count, _LEAST))
-    return moved._replace(work=math.sqrt(spread))
+    return replace(moved, work=math.sqrt(spread))
 
 
 def glu(node: Node, signal: Signal) -> Signal:
@@ -175,9 +176,9 @@ def backward(node: Node, gradient: Gradient, context: Context) -> list[Gradient]
     together = max(gradient.positions, 0.0)
     to_value = r + (rows - 1.0) * together * row
     alike = (1.0 - r + together * (rows - 1.0) * (1.0 - row)) / (max(count - 1.0, 1.0) * to_value)
-    values = gradient.times(to_value)._replace(
-        positions=min(alike, 1.0), local=min(alike, 1.0) ** 2 + (1.0 - min(alike, 1.0) ** 2) * gradient.local
-    )
+    alike = min(alike, 1.0)
+    local = alike * alike + (1.0 - alike * alike) * gradient.local
+    values = gradient.changed(to_value, gradient.samples, alike, gradient.units, gradient.overlap, local)
     logits = r * (1.0 - r) * max(value.square - value.positions, 0.0) * scores.gain
     to_query = logits * max(key.square - key.positions, 0.0)
     share = query.positions / query.square if query.square > 0.0 else 0.0

@@ -14,14 +14,15 @@ from gradlint.propagation.forward import drawn, dropout_rate, passage
 from gradlint.propagation.functions import Key, key_of
 from gradlint.propagation.geometry import entries, extent
 from gradlint.propagation.moments import Moments, moments
-from gradlint.propagation.signal import NONE, Gradient, ln, strength
+from gradlint.propagation.signal import NONE, Gradient, ln
 
 Rule = Callable[[Node, Gradient, Context], list[Gradient]]
 
 
 def transposed(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
     """W^T g: the squared L2 norm grows by weight variance times fan-in, of taps that fall inside the input."""
-    weights, fan, inputs, _ = drawn(node, context)
+    found = drawn(node, context)
+    weights, fan, inputs = found.weights, found.fan, found.units
     if weights.family == "identity":
         return [gradient.times(weights.gain**2)]
     factor = fan * weights.variance
@@ -52,13 +53,15 @@ def _along_signal(
     of gradient and signal, the same before and after the weights, makes it.
     """
     source = node.inputs[0]
-    before, after = context.signals[id(source)], context.signals[id(node)]
-    norm = strength(source, before)
+    before, after = context.signals[source], context.signals[node]
+    _, _, places, of_sample = extent(source.shape, before.channel)
+    norm = of_sample * before.square
     if norm <= 0.0 or after.square <= 0.0:
         return log, work
-    places = extent(source.shape, before.channel).places
-    alike = max(gradient.positions * before.positions / before.square, 0.0)
-    random = factor / inputs * (1.0 + (places - 1.0) * alike) / places
+    random = factor / inputs
+    if places > 1.0:
+        alike = max(gradient.positions * before.positions / before.square, 0.0)
+        random *= (1.0 + (places - 1.0) * alike) / places
     # A bias has its share of the product as well.
     work = gradient.work * min(factor * before.square / after.square, 1.0)
     total = max(factor - random, 0.0) + work * work / norm
@@ -83,12 +86,12 @@ def activation(node: Node, gradient: Gradient, context: Context) -> list[Gradien
 
 def through_function(node: Node, source: Node, key: Key, gradient: Gradient, context: Context) -> Gradient:
     """The gradient behind an elementwise function of `source`, before it."""
-    signal = context.signals[id(source)]
-    found = context.passages.get(id(node))
+    signal = context.signals[source]
+    found = context.passages.get(node)
     if gradient.selected is not None or found is None:
         mean, variance = gradient.selected or (signal.mean, signal.variance)
         found = passage(moments(key, mean, variance), signal)
-    result, samples, positions, units = found
+    result, samples, positions = found.moments, found.samples, found.positions
     chi = result.chi
     if chi <= 0.0:
         return NONE
@@ -101,7 +104,7 @@ def through_function(node: Node, source: Node, key: Key, gradient: Gradient, con
         after_function(node, gradient.spread, overlap, local, result.kappa, context),
         gradient.samples * samples,
         gradient.positions * positions,
-        gradient.units * units,
+        gradient.units * found.units,
         overlap,
         local,
         _work(gradient.work, result) / math.sqrt(luck),
@@ -136,10 +139,10 @@ def dropout(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
     if not rate or node.get("type") == "alpha":
         return [gradient]
     whole = node.get("type") in ("path", "channel")
+    positions = gradient.positions if whole else gradient.positions * (1.0 - rate)
+    factor = 1.0 / (1.0 - rate)
     return [
-        gradient.times(1.0 / (1.0 - rate))._replace(
-            positions=gradient.positions if whole else gradient.positions * (1.0 - rate)
-        )
+        gradient.changed(factor, gradient.samples, positions, gradient.units, gradient.overlap, gradient.local),
     ]
 
 

@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from gradlint.network import Kind, Node
 from gradlint.propagation.context import Context
 from gradlint.propagation.dead import RECTIFIERS
-from gradlint.propagation.functions import key_of
 from gradlint.propagation.geometry import broadcast, entries, normalized
-from gradlint.propagation.moments import moments
 from gradlint.propagation.quadrature import cumulative
 from gradlint.propagation.signal import NONE, Gradient, Latent, Signal, ln, strength
 
@@ -24,7 +22,7 @@ def add(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     shift = float(node.get("constant", 0.0) or 0.0)
     channel = _leading(node, inputs)
     parts = [_spread_out(node, n, s, channel) for n, s in zip(node.inputs, inputs, strict=True)]
-    if len({id(n) for n in node.inputs}) < len(node.inputs):
+    if len(set(node.inputs)) < len(node.inputs):
         parts, coefficients = _repeated(node, parts, coefficients)
     mean = square = samples = positions = apart = units = skew = 0.0
     for part, a in zip(parts, coefficients, strict=True):
@@ -54,11 +52,11 @@ def _repeated(
     node: Node, parts: Sequence[Signal], coefficients: Sequence[float]
 ) -> tuple[list[Signal], tuple[float, ...]]:
     """The operands with those that are one and the same tensor put together."""
-    totals: dict[int, float] = {}
-    kept: dict[int, Signal] = {}
+    totals: dict[Node, float] = {}
+    kept: dict[Node, Signal] = {}
     for operand, part, a in zip(node.inputs, parts, coefficients, strict=True):
-        totals[id(operand)] = totals.get(id(operand), 0.0) + a
-        kept[id(operand)] = part
+        totals[operand] = totals.get(operand, 0.0) + a
+        kept[operand] = part
     return list(kept.values()), tuple(totals.values())
 
 
@@ -74,12 +72,7 @@ def _spread_out(node: Node, operand: Node, signal: Signal, channel: int) -> Sign
     """An operand as it is after broadcasting: repeated entries are equal."""
     if operand.shape == node.shape:
         return signal
-    units, others = broadcast(operand.shape, node.shape, channel)
-    if units > 1:
-        signal = signal._replace(units=signal.square)
-    if others > 1:
-        signal = signal._replace(positions=signal.square, apart=signal.samples)
-    return signal
+    return signal.repeated(*broadcast(operand.shape, node.shape, channel))
 
 
 def multiply(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
@@ -166,17 +159,17 @@ def add_back(node: Node, gradient: Gradient, context: Context) -> list[Gradient]
     coefficients = node.get("coefficients") or (1.0,) * len(node.inputs)
     channel = context.signal(node).channel
     total = context.signal(node)
-    totals: dict[int, float] = {}
+    totals: dict[Node, float] = {}
     for operand, a in zip(node.inputs, coefficients, strict=True):
-        totals[id(operand)] = totals.get(id(operand), 0.0) + a
+        totals[operand] = totals.get(operand, 0.0) + a
     results: list[Gradient] = []
     for operand in node.inputs:
-        a = totals.pop(id(operand), 0.0)
+        a = totals.pop(operand, 0.0)
         if not a:
             results.append(NONE)
             continue
         factor = a * a * gathered(node, operand, gradient, channel, (1.0, 1.0))
-        part = context.signals[id(operand)]
+        part = context.signals[operand]
         share = a * (a * part.square + part.mean * (total.mean - a * part.mean)) / total.square if total.square else 0.0
         luck = _luck(operand, node, gradient.rectified, context) if gradient.rectified else 1.0
         results.append(
@@ -205,11 +198,10 @@ def _luck(operand: Node, node: Node, passed: float, context: Context) -> float:
     """
     if operand.kind is not Kind.ACTIVATION or operand.get("function") not in RECTIFIERS:
         return 1.0
-    before, stream, total = (context.signal(n) for n in (operand.inputs[0], operand, node))
-    key = key_of(operand)
-    if key is None:
+    through = context.passages.get(operand)
+    if through is None:
         return 1.0
-    active = moments(key, before.mean, before.variance).skewed(before.skew).chi
+    active, stream, total = through.moments.chi, context.signals[operand], context.signals[node]
     added = max(total.variance - stream.variance, 0.0)
     if active <= 0.0 or added <= 0.0:
         return 1.0
@@ -237,23 +229,22 @@ def multiply_back(node: Node, gradient: Gradient, context: Context) -> list[Grad
             factor = square * entries(node) / max(entries(operand), 1)
         else:
             factor = square * gathered(node, operand, gradient, channel, (units, others))
-        results.append(
-            gradient.times(factor)._replace(positions=gradient.positions * others, units=gradient.units * units)
-        )
+        positions, along = gradient.positions * others, gradient.units * units
+        results.append(gradient.changed(factor, gradient.samples, positions, along, gradient.overlap, gradient.local))
     return results
 
 
 def concatenate_back(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
     """Each part has its share of the gradient."""
     signals = context.signals
-    whole = strength(node, signals[id(node)])
-    mixed = signals[id(node)].mixed
+    whole = strength(node, signals[node])
+    mixed = signals[node].mixed
     if not gradient.shares or len(gradient.shares) != len(mixed):
         total = float(sum(entries(n) for n in node.inputs)) or 1.0
-        return [_part(gradient, entries(n) / total, (), whole, n, signals[id(n)]) for n in node.inputs]
+        return [_part(gradient, entries(n) / total, (), whole, n, signals[n]) for n in node.inputs]
     results, start = [], 0
     for operand in node.inputs:
-        signal = signals[id(operand)]
+        signal = signals[operand]
         width = len(signal.mixed) or 1
         part = gradient.shares[start : start + width]
         start += width

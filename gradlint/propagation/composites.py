@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from gradlint.network import Kind, Network, Node
-from gradlint.propagation.functions import Key, Tree, composite, key_of, size_of_tree
+from gradlint.propagation.functions import FORMS, Key, Tree, composite, key_of, size_of_tree
 
 _LARGEST = 40
 _VARIABLE: Tree = ("x",)
@@ -28,52 +28,46 @@ class _Expression(NamedTuple):
     tree: Tree
 
 
-def composites(network: Network) -> Mapping[int, Composite]:
-    """The sums and products of functions of one tensor, by identity of the node."""
-    found: dict[int, Composite] = {}
-    expressions: dict[int, _Expression] = {}
-    roots: dict[int, Node] = {}
+def composites(network: Network) -> Mapping[Node, Composite]:
+    """The sums and products of functions of one tensor."""
+    found: dict[Node, Composite] = {}
+    if not any(node.kind is Kind.ADD or node.kind is Kind.MULTIPLY for node in network.nodes):
+        return found
+    expressions: dict[Node, _Expression] = {}
+    roots: dict[Node, Node] = {}
     for node in network.nodes:
-        root = _root(node, roots) if node.kind in _FUNCTIONS else None
-        if root is None:
-            continue
-        roots[id(node)] = root
-        joins = node.kind in _JOINING and sum(n.kind is not Kind.CONSTANT for n in node.inputs) > 1
-        if joins:
+        kind = node.kind
+        if kind is Kind.ACTIVATION:
+            if node.attributes.get("function") in FORMS:
+                source = node.inputs[0]
+                roots[node] = roots.get(source, source)
+        elif kind is Kind.RESHAPE:
+            if node.attributes.get("operation") in _CARRYING and node.inputs:
+                source = node.inputs[0]
+                roots[node] = roots.get(source, source)
+        elif kind is Kind.ADD or kind is Kind.MULTIPLY:
+            root = _common_root(node, roots)
+            if root is None:
+                continue
+            roots[node] = root
+            if sum(n.kind is not Kind.CONSTANT for n in node.inputs) < 2:
+                continue
             expression = _expression(node, expressions, roots)
             if expression.root is not node and expression.tree != _VARIABLE:
-                found[id(node)] = Composite(expression.root, composite(expression.tree))
+                found[node] = Composite(expression.root, composite(expression.tree))
     return found
 
 
-_JOINING = (Kind.ADD, Kind.MULTIPLY)
 _CARRYING = ("identity", "cast")
-_FUNCTIONS = frozenset({Kind.ACTIVATION, Kind.RESHAPE, Kind.ADD, Kind.MULTIPLY})
-"""What can be a function of one tensor."""
+"""Reshapes that change nothing."""
 
 
-def _root(node: Node, roots: Mapping[int, Node]) -> Node | None:
-    """The one tensor that a node is a function of; None where it is that of none but itself."""
-    kind = node.kind
-    if kind is Kind.ACTIVATION:
-        if key_of(node) is None:
-            return None
-    elif kind is Kind.RESHAPE:
-        if node.attributes.get("operation") not in _CARRYING or not node.inputs:
-            return None
-    elif kind not in _JOINING or not node.inputs:
-        return None
-    else:
-        return _common_root(node, roots)
-    source = node.inputs[0]
-    return roots.get(id(source), source)
-
-
-def _common_root(node: Node, roots: Mapping[int, Node]) -> Node | None:
+def _common_root(node: Node, roots: Mapping[Node, Node]) -> Node | None:
+    """The one tensor that a sum or product is a function of; None where it is that of none but itself."""
     common: Node | None = None
     for operand in node.inputs:
         if _number(operand) is None:
-            root = roots.get(id(operand), operand)
+            root = roots.get(operand, operand)
             if common is not None and root is not common:
                 return None
             common = root
@@ -86,15 +80,15 @@ def _number(node: Node) -> float | None:
     return float(value) if isinstance(value, (int, float)) else None
 
 
-def _expression(node: Node, known: dict[int, _Expression], roots: Mapping[int, Node]) -> _Expression:
+def _expression(node: Node, known: dict[Node, _Expression], roots: Mapping[Node, Node]) -> _Expression:
     """The node as a function of its root, or of itself where that would be too long."""
-    if id(node) not in known:
-        found = _written_out(node, known, roots) if id(node) in roots else None
-        known[id(node)] = found or _Expression(node, _VARIABLE)
-    return known[id(node)]
+    if node not in known:
+        found = _written_out(node, known, roots) if node in roots else None
+        known[node] = found or _Expression(node, _VARIABLE)
+    return known[node]
 
 
-def _written_out(node: Node, known: dict[int, _Expression], roots: Mapping[int, Node]) -> _Expression | None:
+def _written_out(node: Node, known: dict[Node, _Expression], roots: Mapping[Node, Node]) -> _Expression | None:
     if node.kind is Kind.RESHAPE:
         return _expression(node.inputs[0], known, roots)
     if node.kind is Kind.ACTIVATION:
@@ -102,7 +96,7 @@ def _written_out(node: Node, known: dict[int, _Expression], roots: Mapping[int, 
         inner = _expression(node.inputs[0], known, roots)
         return _limited(inner.root, ("f", key, inner.tree))
     parts: list[Tree] = []
-    common: set[int] = set()
+    common: set[Node] = set()
     root = node
     for operand in node.inputs:
         value = _number(operand)
@@ -111,7 +105,7 @@ def _written_out(node: Node, known: dict[int, _Expression], roots: Mapping[int, 
             continue
         inner = _expression(operand, known, roots)
         root = inner.root
-        common.add(id(root))
+        common.add(root)
         parts.append(inner.tree)
     if len(common) != 1 or root.shape != node.shape or root.shape is None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradlint.network import Distribution, Network, Node, Parameter
 from gradlint.propagation.composites import Composite
@@ -37,7 +37,8 @@ class Settings:
     batch: int = BATCH
 
 
-class Weights(NamedTuple):
+@dataclass(slots=True)
+class Weights:
     """What a weighted sum needs of its weights: mean, variance, and the family they are drawn from."""
 
     mean: float
@@ -47,7 +48,8 @@ class Weights(NamedTuple):
     kurtosis: float = 3.0
 
 
-class Drawn(NamedTuple):
+@dataclass(slots=True)
+class Drawn:
     """A weighted sum: its weights, how many inputs it adds up, of how many units, and `Taps.together`."""
 
     weights: Weights
@@ -66,24 +68,25 @@ class Context:
     `standing_in` are nodes whose zero weights are looked past, `pixels` inputs that are taken as pixels,
     `composites` the nodes that are a written-out function of one other, `leading` those that are, or come after, a
     weighted layer. `drawn`, `divisions` and `passages` hold what weighted sums, normalizations and activations do
-    to the signals that go into them: the way back asks for it again.
+    to the signals that go into them: the way back asks for it again. `centred` holds parts of concatenations.
     """
 
     network: Network
     settings: Settings
-    signals: dict[int, Signal] = field(default_factory=dict)
-    standing_in: frozenset[int] = frozenset()
+    signals: dict[Node, Signal] = field(default_factory=dict)
+    standing_in: frozenset[Node] = frozenset()
     assumptions: set[str] = field(default_factory=set)
-    pixels: frozenset[int] = frozenset()
-    composites: Mapping[int, Composite] = field(default_factory=dict)
-    leading: frozenset[int] = frozenset()
-    drawn: dict[int, Drawn] = field(default_factory=dict)
-    divisions: dict[int, Division] = field(default_factory=dict)
-    passages: dict[int, Passage] = field(default_factory=dict)
+    pixels: frozenset[Node] = frozenset()
+    composites: Mapping[Node, Composite] = field(default_factory=dict)
+    leading: frozenset[Node] = frozenset()
+    drawn: dict[Node, Drawn] = field(default_factory=dict)
+    divisions: dict[Node, Division] = field(default_factory=dict)
+    passages: dict[Node, Passage] = field(default_factory=dict)
+    centred: dict[tuple[Signal, tuple[float, ...]], Signal] = field(default_factory=dict)
 
     def signal(self, node: Node) -> Signal:
         """The signal of a node that was visited before."""
-        return self.signals[id(node)]
+        return self.signals[node]
 
     def weights(self, node: Node, fan_in: float) -> Weights:
         """How the weights of a layer are drawn.
@@ -97,7 +100,7 @@ class Context:
         distribution = parameter.distribution
         if not distribution.known:
             raise NotModelled(f"the initial distribution of {describe(node)} is not known")
-        if id(node) in self.standing_in and is_zero(distribution):
+        if node in self.standing_in and is_zero(distribution):
             return Weights(0.0, 1.0 / max(fan_in, 1.0), "normal", 1.0)
         mean, square = statistics(parameter)
         kurtosis = KURTOSIS.get(distribution.family, 3.0)
@@ -107,7 +110,7 @@ class Context:
         """Weights that are the second input of a layer."""
         if len(node.inputs) < 2:
             raise NotModelled(f"the weights of {describe(node)} are not known")
-        kernel = self.signals[id(node.inputs[1])]
+        kernel = self.signals[node.inputs[1]]
         return Weights(kernel.mean, kernel.variance, "normal", 1.0)
 
 
@@ -121,6 +124,8 @@ def statistics(parameter: Parameter) -> tuple[float, float]:
     distribution = parameter.distribution
     mean = distribution.mean
     square = distribution.std * distribution.std + mean * mean
+    if not distribution.parts:
+        return mean, square
     for window, part in distribution.parts:
         if window is None or parameter.shape is None or not part.known:
             continue

@@ -28,7 +28,7 @@ _PLAIN = frozenset(
 
 
 def curvature(
-    network: Network, outputs: Sequence[Node], gradients: Mapping[int, Gradient], context: Context
+    network: Network, outputs: Sequence[Node], gradients: Mapping[Node, Gradient], context: Context
 ) -> float | None:
     """Largest eigenvalue of the mean over samples of J^T J, J the derivative of the outputs by all weights.
 
@@ -42,7 +42,7 @@ def curvature(
     seeds = math.log(entries(outputs[0]))
     total = 0.0
     for node in network.weighted:
-        gradient = gradients.get(id(node))
+        gradient = gradients.get(node)
         if gradient is None or node.shape is None:
             return None
         if gradient.log - seeds > math.log(1e300) or not node.parameters["weight"].trainable:

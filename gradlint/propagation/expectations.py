@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from gradlint.propagation.quadrature import ORDER
 
@@ -13,7 +13,8 @@ _MOST_SKEWED = 0.25
 _SMALL = 0.03
 
 
-class Moments(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Moments:
     """Statistics of phi(z) for z ~ N(mean, variance).
 
     `mean` is E[phi], `square` E[phi^2], `chi` E[phi'^2] and `kappa` E[phi'^4] / E[phi'^2]^2, `pull`
@@ -92,6 +93,8 @@ class Moments(NamedTuple):
         if r >= 1.0 or self.variance <= 0.0:
             return self.pair(r), self.chi
         energies = self.energies
+        if r == 0.0:
+            return energies[0] * self.scale, energies[1] * self.scale / self.variance
         value = slope = tail = steep = 0.0
         if abs(r) > _SMALL:
             for energy in energies[:5:-1]:

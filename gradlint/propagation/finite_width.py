@@ -8,47 +8,38 @@ the share E[c^2] of that variance, which grows by 1 / width a layer as direction
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from gradlint.network import Kind, Node
 from gradlint.propagation.context import Context, Weights
 from gradlint.propagation.geometry import axis_size, extent
 from gradlint.propagation.signal import Gradient
 
 
-class Fluctuation(NamedTuple):
-    """What finite width makes of a gradient's `spread`, `overlap` and `local`; names as in `Gradient`."""
-
-    spread: float
-    overlap: float
-    local: float
-
-
-def alike(node: Node, overlap: float, local: float, context: Context) -> float:
-    """E[cos^2] between the gradients of two random samples and positions of a batch, at the output of `node`."""
-    places = extent(node.shape, context.signals[id(node)].channel).places
-    batch = float(context.settings.batch)
+def alike(places: float, overlap: float, local: float, batch: float) -> float:
+    """E[cos^2] between the gradients of two random samples and positions of a batch, in `places` of one sample."""
     within = (1.0 + (places - 1.0) * local) / places
     return (within + (batch - 1.0) * overlap) / batch
 
 
-def after_weights(node: Node, gradient: Gradient, weights: Weights, context: Context) -> Fluctuation:
-    """With what one random weight matrix contributes."""
-    source = node.inputs[0]
+def after_weights(node: Node, gradient: Gradient, weights: Weights, context: Context) -> tuple[float, float, float]:
+    """`spread`, `overlap` and `local` of a gradient with what one random weight matrix contributes."""
+    source, signals = node.inputs[0], context.signals
     spread, overlap, local = gradient.spread, gradient.overlap, gradient.local
-    width = axis_size(source.shape, context.signals[id(source)].channel) if source.shape is not None else 0
+    width = axis_size(source.shape, signals[source].channel)
     if width <= 1:
-        return Fluctuation(spread, overlap, local)
+        return spread, overlap, local
     if weights.family != "orthogonal" or node.kind is not Kind.LINEAR:
-        spread += 2.0 * alike(node, overlap, local, context) / width
-    return Fluctuation(spread, overlap + (1.0 - overlap) / width, local + (1.0 - local) / width)
+        places = extent(node.shape, signals[node].channel).places
+        spread += 2.0 * alike(places, overlap, local, context.settings.batch) / width
+    return spread, overlap + (1.0 - overlap) / width, local + (1.0 - local) / width
 
 
 def after_function(node: Node, spread: float, overlap: float, local: float, kappa: float, context: Context) -> float:
     """The spread with what the random slopes of one layer of activations contribute."""
-    width = axis_size(node.shape, context.signals[id(node)].channel) if node.shape is not None else 0
+    if node.shape is None:
+        return spread
+    _, width, places, _ = extent(node.shape, context.signals[node].channel)
     if width <= 1:
         return spread
-    share = alike(node, overlap, local, context)
+    share = alike(places, overlap, local, context.settings.batch)
     # Of n units the kurtosis cannot be seen to be more than n, however heavy the tail.
-    return spread + share * 3.0 * (min(kappa, float(width)) - 1.0) / width
+    return spread + share * 3.0 * ((kappa if kappa < width else width) - 1.0) / width

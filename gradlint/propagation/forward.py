@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from gradlint.network import Distribution, Kind, Node
 from gradlint.propagation import attention, combining, matmul, normalization, pooling, recurrent, reshaping
@@ -19,10 +19,10 @@ Rule = Callable[[Node, Sequence[Signal], Context], Signal]
 _SCALING = (Kind.MULTIPLY, Kind.ADD)
 
 
-def pixels(nodes: Sequence[Node]) -> frozenset[int]:
-    """Identities of the inputs that are taken as pixels from 0 to 255: those that are scaled by 1/255 or so."""
+def pixels(nodes: Sequence[Node]) -> frozenset[Node]:
+    """The inputs that are taken as pixels from 0 to 255: those that are scaled by 1/255 or so."""
     return frozenset(
-        id(node.inputs[0])
+        node.inputs[0]
         for node in nodes
         if node.kind in _SCALING
         and len(node.inputs) == 1
@@ -46,7 +46,7 @@ def source(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     """Inputs are standard normal, independent between samples, positions and units; pixels are uniform."""
     rank = len(node.shape) if node.shape is not None else 2
     channel = 1 if rank == 4 else rank - 1
-    if id(node) in context.pixels:
+    if node in context.pixels:
         common = (_PIXELS / 2.0) ** 2
         square = common + _PIXELS**2 / 12.0
         return Signal(_PIXELS / 2.0, square, common, common, common, common, channel)
@@ -90,9 +90,9 @@ def fan_in(node: Node) -> int:
     return max(int(channels) // int(settings.get("groups", 1) or 1), 1)
 
 
-def weighted_sum(signal: Signal, drawn_: Drawn, bias: tuple[float, float], channel: int) -> Signal:
+def weighted_sum(signal: Signal, drawn_: Drawn, bias: tuple[float, float], channel: int, overlap: float) -> Signal:
     """z_i = sum_j w_ij x_j + b_i: Poole et al. 2016, with weights of non-zero mean."""
-    weights, fan, _, together = drawn_
+    weights, fan, together = drawn_.weights, drawn_.fan, drawn_.together
     gain = fan * weights.variance
     offset, offset_square = bias
     mean, shared = offset, offset * offset
@@ -117,21 +117,23 @@ def weighted_sum(signal: Signal, drawn_: Drawn, bias: tuple[float, float], chann
         apart + offset_square,
         shared,
         channel,
-        overlap=signal.overlap,
+        None,
+        (),
+        overlap,
     )
 
 
 def drawn(node: Node, context: Context) -> Drawn:
     """The weighted sum that a linear or convolution layer is: the same forward and back."""
-    known = context.drawn.get(id(node))
-    if known is not None and id(node) not in context.standing_in:
+    standing_in = node in context.standing_in
+    if not standing_in and (known := context.drawn.get(node)) is not None:
         return known
     units = fan_in(node)
     inside, together = taps(node) if node.kind is Kind.CONVOLUTION else (1.0, 1.0)
     fan = units * inside
     found = Drawn(context.weights(node, fan), fan, units, together)
-    if id(node) not in context.standing_in:
-        context.drawn[id(node)] = found
+    if not standing_in:
+        context.drawn[node] = found
     return found
 
 
@@ -142,7 +144,7 @@ def linear(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     bias = bias_of(node.parameters.get("bias"))
     if found.weights.family == "identity":
         return _identity(inputs[0], found.weights.gain, bias, channel)
-    return weighted_sum(inputs[0], found, bias, channel)
+    return weighted_sum(inputs[0], found, bias, channel, inputs[0].overlap)
 
 
 def convolution(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
@@ -153,11 +155,11 @@ def convolution(node: Node, inputs: Sequence[Signal], context: Context) -> Signa
     bias = bias_of(node.parameters.get("bias"))
     if found.weights.family == "identity":
         return _identity(inputs[0], found.weights.gain, bias, channel)
-    result = weighted_sum(inputs[0], found, bias, channel)
+    overlap = inputs[0].overlap
     if node.inputs[0].kind is Kind.INPUT:
         # Patches of white noise have as many independent entries as the kernel covers.
-        result = result._replace(overlap=result.overlap * found.units / found.fan)
-    return result
+        overlap = overlap * found.units / found.fan
+    return weighted_sum(inputs[0], found, bias, channel, overlap)
 
 
 def _identity(signal: Signal, gain: float, bias: tuple[float, float], channel: int) -> Signal:
@@ -200,7 +202,8 @@ def activation(node: Node, inputs: Sequence[Signal], context: Context) -> Signal
     return apply(key, node, signal, axis_size(node.shape, signal.channel), context)
 
 
-class Passage(NamedTuple):
+@dataclass(slots=True)
+class Passage:
     """A signal through an elementwise function: the moments, and the correlations of the slopes.
 
     `samples`, `positions` and `units` are E[phi'(z) phi'(z')] over E[phi'(z)^2] of two entries that differ in these.
@@ -227,7 +230,7 @@ def apply(key: Key, node: Node, signal: Signal, width: int, context: Context) ->
     units, along_units = samples, along_samples
     if signal.units != signal.samples:
         units, along_units = _both(result, signal, signal.units, variance)
-    context.passages[id(node)] = Passage(result, along_samples, along_positions, along_units)
+    context.passages[node] = Passage(result, along_samples, along_positions, along_units)
     spread = result.square - samples
     gain = along_samples * result.chi
     kept = min((gain * (signal.square - signal.samples) / spread) ** 2, 1.0) if spread > 0.0 else 1.0
@@ -251,8 +254,14 @@ def _both(result: Moments, signal: Signal, covariance: float, variance: float) -
     chi = result.chi
     if covariance == signal.square or variance <= 0.0:
         return result.square, 1.0 if chi > 0.0 else 0.0
-    value, slope = result.both(correlation(signal, covariance, variance))
-    return value, min(slope / chi, 1.0) if chi > 0.0 else 0.0
+    rho = (covariance - signal.mean * signal.mean) / variance
+    if not (rho > _UNCORRELATED or rho < -_UNCORRELATED):
+        rho = 0.0
+    value, slope = result.both(-1.0 if rho < -1.0 else rho)
+    if chi <= 0.0:
+        return value, 0.0
+    alike = slope / chi
+    return value, 1.0 if alike > 1.0 else alike
 
 
 def passage(result: Moments, signal: Signal) -> Passage:
@@ -265,14 +274,10 @@ def passage(result: Moments, signal: Signal) -> Passage:
 _PIXELS = 255.0
 _PIXEL_SCALE = 0.02
 IDENTITY: Key = ("linear", ())
+# A correlation that is this small comes of rounding.
+_UNCORRELATED = 1e-12
 # Of the 1 / width by which the covariances of pairs differ, the part that batch normalization feels: measured.
 _LOST = 0.4
-
-
-def correlation(signal: Signal, covariance: float, variance: float) -> float:
-    """The correlation of two entries whose second moment is `covariance`."""
-    rho = (covariance - signal.mean * signal.mean) / variance if variance > 0.0 else 1.0
-    return min(max(rho, -1.0), 1.0) if abs(rho) > 1e-12 else 0.0
 
 
 def composite(node: Node, root: Node, key: Key, context: Context) -> Signal:
@@ -290,7 +295,19 @@ def dropout(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     whole = node.get("type") in ("path", "channel")
     positions = signal.positions / (1.0 - rate) if whole else signal.positions
     units = signal.units / (1.0 - rate) if node.get("type") == "path" else signal.units
-    return signal._replace(square=square, positions=positions, units=units, latent=None)
+    return Signal(
+        signal.mean,
+        square,
+        signal.samples,
+        positions,
+        signal.apart,
+        units,
+        signal.channel,
+        None,
+        signal.mixed,
+        signal.overlap,
+        signal.skew,
+    )
 
 
 def dropout_rate(node: Node) -> float:

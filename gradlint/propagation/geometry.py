@@ -11,11 +11,12 @@ from gradlint.network import Node, Shape
 
 
 class Extent(NamedTuple):
-    """Sizes of a tensor: entries, units along its channel axis, and places in space or time of one sample."""
+    """Sizes of a tensor: entries, units along its channel axis, places in space or time and entries of one sample."""
 
     entries: int
     units: int
     places: float
+    of_sample: float
 
 
 @lru_cache(maxsize=8192)
@@ -23,9 +24,10 @@ def extent(shape: Shape | None, channel: int) -> Extent:
     """The sizes of a tensor with its units along the axis `channel`; ones where they are unknown."""
     units = axis_size(shape, channel)
     if not shape:
-        return Extent(1, units, 1.0)
+        return Extent(1, units, 1.0, 1.0)
     total = math.prod(shape)
-    return Extent(total, units, max(total / max(shape[0], 1) / units, 1.0))
+    of_sample = total / max(shape[0], 1)
+    return Extent(total, units, max(of_sample / units, 1.0), of_sample)
 
 
 def entries(node: Node) -> int:
@@ -111,21 +113,6 @@ class Kernel(NamedTuple):
     target: Shape | None
 
 
-def _kernel(node: Node) -> Kernel:
-    settings = node.attributes
-    return Kernel(
-        settings.get("kernel_size", ()),
-        settings.get("stride", 1),
-        settings.get("dilation", 1),
-        settings.get("padding", 0),
-        bool(settings.get("transposed", False)),
-        settings.get("padding_mode", "zeros"),
-        settings.get("channel_axis", 1),
-        node.inputs[0].shape if node.inputs else None,
-        node.shape,
-    )
-
-
 class Taps(NamedTuple):
     """Kernel taps that fall inside the input of a convolution.
 
@@ -141,15 +128,27 @@ class Taps(NamedTuple):
 
 def taps(node: Node) -> Taps:
     """The kernel taps of a convolution that fall inside its input."""
-    kernel = _kernel(node)
+    known = node.attributes.get
+    settings = (
+        known("kernel_size", ()),
+        known("stride", 1),
+        known("dilation", 1),
+        known("padding", 0),
+        bool(known("transposed", False)),
+        known("padding_mode", "zeros"),
+        known("channel_axis", 1),
+        node.inputs[0].shape if node.inputs else None,
+        node.shape,
+    )
     try:
-        return _taps(kernel)
+        return _taps(settings)
     except TypeError:  # settings in lists cannot be looked up
-        return _taps.__wrapped__(kernel)
+        return _taps.__wrapped__(settings)
 
 
 @lru_cache(maxsize=4096)
-def _taps(kernel: Kernel) -> Taps:
+def _taps(settings: tuple[Any, ...]) -> Taps:
+    kernel = Kernel(*settings)
     return Taps(_inside(kernel), _shared(kernel))
 
 

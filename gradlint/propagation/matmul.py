@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from gradlint.network import Node
@@ -118,4 +119,4 @@ def backward(node: Node, gradient: Gradient, context: Context) -> list[Gradient]
     alike = (inner + (parts.rows - 1.0) * max(gradient.positions, 0.0) * a.elsewhere(row)) / max(
         a.square + (parts.rows - 1.0) * max(gradient.positions, 0.0) * row, 1e-300
     )
-    return [left._replace(units=0.0), right._replace(positions=min(max(alike, 0.0), 1.0))]
+    return [replace(left, units=0.0), replace(right, positions=min(max(alike, 0.0), 1.0))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from gradlint.network import Node
@@ -27,12 +27,13 @@ class Group(NamedTuple):
     samples: float
 
 
-class Division(NamedTuple):
+@dataclass(slots=True)
+class Division:
     """What one normalization does to the signal that goes into it.
 
     `over` is what is averaged over (`size` entries), `middle` the signal less the mean, `spread` the square of what it
     is divided by; `parts` are the share, the squared spread and the middle of each part of a concatenation, which are
-    divided each on its own. `scale` is the mean square of the weights that it is then multiplied by.
+    divided each on its own. `scale` are mean and mean square of the weights that it is then multiplied by.
     """
 
     over: Group
@@ -40,12 +41,12 @@ class Division(NamedTuple):
     middle: Signal
     spread: float
     parts: tuple[tuple[float, float, Signal], ...]
-    scale: float
+    scale: tuple[float, float]
 
 
 def division(node: Node, signal: Signal, context: Context) -> Division:
     """What a node does to the signal that goes into it: the same forward and back."""
-    known = context.divisions.get(id(node))
+    known = context.divisions.get(node)
     if known is not None:
         return known
     settings = node.attributes
@@ -61,10 +62,10 @@ def division(node: Node, signal: Signal, context: Context) -> Division:
         middle = _centred(signal, over)
         spread = max(middle.square, 0.0) + epsilon
         if signal.mixed and kind == "batch":
-            middles = [(share, centred(part, over)) for share, part in signal.mixed]
+            middles = [(share, centred(part, over, context)) for share, part in signal.mixed]
             parts = tuple([(share, max(own.square, 0.0) + epsilon, own) for share, own in middles])
-    scale = scale_of(node.parameters.get("weight"))[1]
-    found = context.divisions[id(node)] = Division(over, size, middle, spread, parts, scale)
+    scale = scale_of(node.parameters.get("weight"))
+    found = context.divisions[node] = Division(over, size, middle, spread, parts, scale)
     return found
 
 
@@ -81,7 +82,7 @@ def group(node: Node, signal: Signal, context: Context) -> Group:
     given = settings.get("channel_axis")
     if given is not None and kind in ("batch", "group", "instance"):
         channel = given % rank
-    _, units, positions = extent(shape, channel)
+    _, units, positions, _ = extent(shape, channel)
     if kind == "batch":
         return Group(1.0, positions, batch)
     if kind == "instance":
@@ -97,29 +98,34 @@ def group(node: Node, signal: Signal, context: Context) -> Group:
 def common_part(signal: Signal, over: Group) -> float:
     """E[mean^2] of the entries in a group: what subtracting the mean takes away."""
     n, p, b = over
-    within = _over_units(signal, signal.square, signal.units, n)
-    between = _over_units(signal, signal.positions, signal.elsewhere(signal.positions), n)
+    within = (signal.square + (n - 1.0) * signal.units) / n
+    between = _over_units(signal, signal.positions, n)
     if b == 1.0:
         return (within + (p - 1.0) * between) / p
     return (within + (p - 1.0) * between + (b - 1.0) * _other_samples(signal, over)) / (p * b)
 
 
-def _over_units(signal: Signal, own: float, other: float, units: float) -> float:
-    return (own + (units - 1.0) * other) / units
+def _over_units(signal: Signal, covariance: float, units: float) -> float:
+    """The covariance of an entry with entries of so many units that differ in what `covariance` says besides."""
+    if units == 1.0:
+        return covariance
+    return (covariance + (units - 1.0) * signal.elsewhere(covariance)) / units
 
 
 def _other_samples(signal: Signal, over: Group) -> float:
     """The covariance of an entry with all of another sample's entries in the group, times their positions."""
     n, p, _ = over
-    here = _over_units(signal, signal.samples, signal.elsewhere(signal.samples), n)
-    there = _over_units(signal, signal.apart, signal.elsewhere(signal.apart), n)
+    here = _over_units(signal, signal.samples, n)
+    there = _over_units(signal, signal.apart, n)
     return here + (p - 1.0) * there
 
 
-@lru_cache(maxsize=8192)
-def centred(signal: Signal, over: Group) -> Signal:
+def centred(signal: Signal, over: Group, context: Context) -> Signal:
     """The signal less the mean of its group; kept, for the parts of a concatenation come again in the next one."""
-    return _centred(signal, over)
+    found = context.centred.get((signal, over))
+    if found is None:
+        found = context.centred[signal, over] = _centred(signal, over)
+    return found
 
 
 def _centred(signal: Signal, over: Group) -> Signal:
@@ -130,9 +136,9 @@ def _centred(signal: Signal, over: Group) -> Signal:
         units = signal.units - signal.elsewhere(signal.apart)
     else:
         across = _other_samples(signal, over) / p
-        along = removed if p > 1.0 else _over_units(signal, signal.positions, signal.elsewhere(signal.positions), n)
+        along = removed if p > 1.0 else _over_units(signal, signal.positions, n)
         units = signal.units - (removed if n > 1.0 else signal.elsewhere(signal.samples))
-        beyond = across if p > 1.0 else _over_units(signal, signal.apart, signal.elsewhere(signal.apart), n)
+        beyond = across if p > 1.0 else _over_units(signal, signal.apart, n)
     return Signal(
         0.0,
         signal.square - removed,
@@ -152,8 +158,8 @@ def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     signal = inputs[0]
     found = division(node, signal, context)
     if found.parts:
-        return _affine(node, _mixed(signal, found))
-    return _affine(node, found.middle.scaled(1.0 / math.sqrt(found.spread) if found.spread > 0.0 else 0.0))
+        return _affine(node, _mixed(signal, found), found.scale)
+    return _affine(node, found.middle.scaled(1.0 / math.sqrt(found.spread) if found.spread > 0.0 else 0.0), found.scale)
 
 
 def _mixed(signal: Signal, found: Division) -> Signal:
@@ -168,8 +174,8 @@ def _mixed(signal: Signal, found: Division) -> Signal:
     return Signal(0.0, square, samples, positions, apart, 0.0, signal.channel, overlap=signal.overlap)
 
 
-def _affine(node: Node, signal: Signal) -> Signal:
-    scale, scale_square = scale_of(node.parameters.get("weight"))
+def _affine(node: Node, signal: Signal, drawn: tuple[float, float]) -> Signal:
+    scale, scale_square = drawn
     shift, shift_square = bias_of(node.parameters.get("bias"))
     if scale_square == 1.0 and shift_square == 0.0:
         return signal
@@ -195,8 +201,8 @@ def backward(node: Node, gradient: Gradient, context: Context) -> Gradient:
     """
     signal = context.signal(node.inputs[0])
     found = division(node, signal, context)
-    over, scale = found.over, found.scale
-    if id(node) in context.standing_in and is_zero(node.parameters["weight"].distribution):
+    over, scale = found.over, found.scale[1]
+    if node in context.standing_in and is_zero(node.parameters["weight"].distribution):
         scale = 1.0
     centre = node.attributes.get("type") not in _UNCENTRED
     along_mean, kept = _projection(found, gradient, centre)

@@ -16,7 +16,9 @@ from gradlint.propagation.signal import Gradient, Signal, ln, merge, strength
 from gradlint.propagation.zeros import zeros_of
 
 
-def forward_pass(network: Network, context: Context, precision: Precision) -> tuple[tuple[Node, ...], Node | None]:
+def forward_pass(
+    network: Network, weighted: Sequence[Node], context: Context, precision: Precision
+) -> tuple[tuple[Node, ...], Node | None]:
     """Fill in the signals; the nodes that the gradient starts from, and the first node that overflows.
 
     What comes after the last weighted layer only shapes the first gradient, which cancels in every ratio:
@@ -24,53 +26,53 @@ def forward_pass(network: Network, context: Context, precision: Precision) -> tu
     """
     context.pixels = forward.pixels(network.nodes)
     context.composites = composites(network)
-    context.leading = _leading(network.nodes)
-    signals, whole = context.signals, context.composites
+    context.leading = _leading(network.nodes, weighted)
+    signals, whole, rules = context.signals, context.composites, forward.RULES
     largest, smallest = precision.largest_square, precision.smallest_square
-    cut: set[int] = set()
-    starts: dict[int, Node] = {}
+    cut: set[Node] = set()
+    starts: dict[Node, Node] = {}
     for node in network.nodes:
-        if cut and any(id(n) in cut for n in node.inputs):
-            cut.add(id(node))
-            starts.update((id(n), n) for n in node.inputs if id(n) not in cut)
+        operands = node.inputs
+        if cut and not cut.isdisjoint(operands):
+            cut.add(node)
+            starts.update((n, n) for n in operands if n not in cut)
             continue
-        inputs = [signals[id(n)] for n in node.inputs]
+        inputs = (signals[operands[0]],) if len(operands) == 1 else tuple([signals[n] for n in operands])
         try:
-            if id(node) in whole:
-                signal = forward.composite(node, whole[id(node)].root, whole[id(node)].key, context)
+            if node in whole:
+                signal = forward.composite(node, whole[node].root, whole[node].key, context)
             else:
-                signal = forward.RULES[node.kind](node, inputs, context)
+                signal = rules[node.kind](node, inputs, context)
         except NotModelled:
-            if id(node) not in context.leading:
+            if node not in context.leading:
                 context.assumptions.add(f"unit scale assumed for {describe(node)}")
                 signal = forward.source(node, inputs, context)
-            elif id(node) in _followed_by_weights(network.nodes):
+            elif node in _followed_by_weights(network.nodes):
                 raise
             else:
-                cut.add(id(node))
-                starts.update((id(n), n) for n in node.inputs if id(n) not in cut)
+                cut.add(node)
+                starts.update((n, n) for n in node.inputs if n not in cut)
                 continue
         square = signal.square
         if not square <= largest:
             return (), node
         if 0.0 < square < smallest:
             signal = Signal(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, signal.channel)
-        signals[id(node)] = signal
-    outputs = [n for n in network.outputs if id(n) not in cut] + list(starts.values())
+        signals[node] = signal
+    outputs = [n for n in network.outputs if n not in cut] + list(starts.values())
     return tuple(outputs), None
 
 
-def connected(network: Network, outputs: Sequence[Node]) -> frozenset[int]:
-    """Identities of the nodes that gradients reach: not those behind a stop.
+def connected(network: Network, outputs: Sequence[Node], weighted: Sequence[Node]) -> frozenset[Node]:
+    """The nodes that gradients reach: not those behind a stop.
 
     Where gradients are off for the whole network (it is only evaluated), they are taken as on.
     """
-    evaluated = all(node.gradients_off is not None for node in network.nodes if node.parameters and node.weighted)
-    found = {id(node) for node in outputs}
+    evaluated = all(node.gradients_off is not None for node in weighted)
+    found = set(outputs)
     for node in reversed(network.nodes):
-        if id(node) in found and node.kind is not Kind.STOP and (evaluated or node.gradients_off is None):
-            for operand in _carrying(node) if node.kind in _CHOOSING else node.inputs:
-                found.add(id(operand))
+        if node in found and node.kind is not Kind.STOP and (evaluated or node.gradients_off is None):
+            found.update(_carrying(node) if node.kind in _CHOOSING else node.inputs)
     return frozenset(found)
 
 
@@ -86,33 +88,28 @@ def _carrying(node: Node) -> tuple[Node, ...]:
     return node.inputs[:1] if several else node.inputs
 
 
-def _leading(nodes: Iterable[Node]) -> frozenset[int]:
+def _leading(nodes: Iterable[Node], weighted: Iterable[Node]) -> frozenset[Node]:
     """Nodes that are, or come after, a weighted layer."""
-    found: set[int] = set()
+    found = set(weighted)
     for node in nodes:
-        if node.parameters and node.weighted:
-            found.add(id(node))
-            continue
-        for operand in node.inputs:
-            if id(operand) in found:
-                found.add(id(node))
-                break
+        if not found.isdisjoint(node.inputs):
+            found.add(node)
     return frozenset(found)
 
 
-def _followed_by_weights(nodes: Sequence[Node]) -> frozenset[int]:
+def _followed_by_weights(nodes: Sequence[Node]) -> frozenset[Node]:
     """Nodes that are, or come before, a weighted layer."""
-    found: set[int] = set()
+    found: set[Node] = set()
     for node in reversed(nodes):
-        if node.weighted or id(node) in found:
-            found.add(id(node))
-            found.update(id(n) for n in node.inputs)
+        if node.weighted or node in found:
+            found.add(node)
+            found.update(node.inputs)
     return frozenset(found)
 
 
 def backward_pass(
-    network: Network, outputs: Sequence[Node], weighted: Sequence[Node], reached: frozenset[int], context: Context
-) -> tuple[dict[int, Gradient], frozenset[int]]:
+    network: Network, outputs: Sequence[Node], weighted: Sequence[Node], reached: frozenset[Node], context: Context
+) -> tuple[dict[Node, Gradient], frozenset[Node]]:
     """Gradients at all nodes, and the weighted layers that were reached only by looking past zeros.
 
     `reached` are the nodes that gradients reach (see `connected`).
@@ -122,7 +119,7 @@ def backward_pass(
     if not missing:
         return gradients, frozenset()
     zeros = zeros_of(network)
-    looked_past: set[int] = set()
+    looked_past: set[Node] = set()
     for standing_in in (zeros.outputs, zeros.outputs | zeros.branches):
         if not standing_in or not missing:
             continue
@@ -132,44 +129,44 @@ def backward_pass(
         if all(log_norm(gradients, node) == -math.inf for node in weighted[:-1]):
             gradients = found
         else:
-            gradients.update((id(node), found[id(node)]) for node in mended)
-        looked_past.update(id(node) for node in mended)
-        missing = [node for node in missing if id(node) not in looked_past]
+            gradients.update((node, found[node]) for node in mended)
+        looked_past.update(node for node in mended)
+        missing = [node for node in missing if node not in looked_past]
     return gradients, frozenset(looked_past)
 
 
-def log_norm(gradients: dict[int, Gradient], node: Node) -> float:
+def log_norm(gradients: dict[Node, Gradient], node: Node) -> float:
     """Logarithm of the squared norm of the gradient at a node; -inf where there is none."""
-    found = gradients.get(id(node))
+    found = gradients.get(node)
     return found.log if found is not None else -math.inf
 
 
 def _backward(
-    network: Network, outputs: Sequence[Node], reached: frozenset[int], context: Context
-) -> dict[int, Gradient]:
-    gradients: dict[int, Gradient] = {}
+    network: Network, outputs: Sequence[Node], reached: frozenset[Node], context: Context
+) -> dict[Node, Gradient]:
+    gradients: dict[Node, Gradient] = {}
     for node in outputs:
         seed = _seed(node, context)
-        gradients[id(node)] = _merged(gradients[id(node)], seed, node, context) if id(node) in gradients else seed
+        gradients[node] = _merged(gradients[node], seed, node, context) if node in gradients else seed
     leading = context.leading & reached
     signals, rules, whole = context.signals, backward.RULES, context.composites
+    nothing = -math.inf
     for node in reversed(network.nodes):
-        key = id(node)
-        gradient = gradients.get(key)
-        if gradient is None or gradient.log == -math.inf or key not in leading or key not in signals:
+        gradient = gradients.get(node)
+        if gradient is None or gradient.log == nothing or node not in leading or node not in signals:
             continue
-        if not node.inputs:
+        operands = node.inputs
+        if node in whole:
+            operands = (whole[node].root,)
+            parts = [backward.through_function(node, whole[node].root, whole[node].key, gradient, context)]
+        elif leading.isdisjoint(operands):
             continue
-        if key in whole:
-            operands: tuple[Node, ...] = (whole[key].root,)
-            parts = [backward.through_function(node, whole[key].root, whole[key].key, gradient, context)]
         else:
-            operands = node.inputs
             parts = rules[node.kind](node, gradient, context)
         for operand, part in zip(operands, parts, strict=False):
-            if id(operand) in leading and part.log != -math.inf:
-                known = gradients.get(id(operand))
-                gradients[id(operand)] = part if known is None else _merged(known, part, operand, context)
+            if operand in leading and part.log != nothing:
+                known = gradients.get(operand)
+                gradients[operand] = part if known is None else _merged(known, part, operand, context)
     return gradients
 
 

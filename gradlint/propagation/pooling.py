@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from gradlint.network import Node
@@ -148,7 +149,8 @@ def backward(node: Node, gradient: Gradient, context: Context) -> Gradient:
         _, mean, variance = selected(node, signal)
         overlap = _same_maximum(node) if cover > 1.0 else 0.0
         shared = max(gradient.positions, 0.0)
-        return gradient.times(1.0 + overlap * shared)._replace(
+        return replace(
+            gradient.times(1.0 + overlap * shared),
             selected=(mean, variance),
             positions=gradient.positions / max(size, 1.0),
             local=gradient.local / max(size * size, 1.0),
@@ -164,10 +166,13 @@ def backward(node: Node, gradient: Gradient, context: Context) -> Gradient:
         factor *= size
     elif kind == "variance":
         factor *= 4.0 * max(signal.square - signal.units, 0.0)
-    return gradient.times(factor)._replace(
-        positions=together + (1.0 - together) * gradient.positions,
-        units=1.0 if units > 1.0 else gradient.units,
-        local=together + (1.0 - together) * gradient.local,
+    return gradient.changed(
+        factor,
+        gradient.samples,
+        together + (1.0 - together) * gradient.positions,
+        1.0 if units > 1.0 else gradient.units,
+        gradient.overlap,
+        together + (1.0 - together) * gradient.local,
     )
 
 

@@ -97,10 +97,10 @@ def propagate(network: Network, settings: Settings | None = None) -> Profile:
         return _unknown(weighted, "the number of layers is not known", context)
     precision = precision_of(settings.dtype or network.dtype)
     try:
-        outputs, overflow = forward_pass(network, context, precision)
+        outputs, overflow = forward_pass(network, weighted, context, precision)
         if overflow is not None:
             return _overflowed(weighted, overflow, context)
-        reached = connected(network, outputs)
+        reached = connected(network, outputs, weighted)
         gradients, looked_past = backward_pass(network, outputs, weighted, reached, context)
     except NotModelled as limit:
         return _unknown(weighted, str(limit), context)
@@ -114,24 +114,24 @@ def _profile(
     network: Network,
     outputs: Sequence[Node],
     weighted: Sequence[Node],
-    gradients: dict[int, Gradient],
-    looked_past: frozenset[int],
-    trained: frozenset[int],
+    gradients: dict[Node, Gradient],
+    looked_past: frozenset[Node],
+    trained: frozenset[Node],
     context: Context,
     precision: Precision,
 ) -> Profile:
-    reached = [node for node in weighted if id(node) in trained]
+    reached = [node for node in weighted if node in trained]
     last = next((node for node in reversed(reached) if log_norm(gradients, node) > -math.inf), None)
     if last is None:
         return replace(_unknown(weighted, "no gradient reaches a layer with weights", context), verdict=DEAD)
-    base = gradients[id(last)]
+    base = gradients[last]
     scale = ln(float(entries(last)))
     dead = dead_shares(network, context)
     layers: list[LayerProfile] = []
     for node in weighted:
-        signal = context.signals.get(id(node))
-        found = gradients.get(id(node))
-        value: float | None = -math.inf if id(node) in trained else None
+        signal = context.signals.get(node)
+        found = gradients.get(node)
+        value: float | None = -math.inf if node in trained else None
         if found is not None and found.log > -math.inf:
             typical = (found.log - base.log) - 0.5 * (found.spread - base.spread)
             per_entry = typical - ln(float(entries(node))) + scale
@@ -143,8 +143,8 @@ def _profile(
                 signal.samples if signal is not None else None,
                 value,
                 _weight_std(node),
-                dead.get(id(node), 0.0),
-                id(node) in looked_past,
+                dead.get(node, 0.0),
+                node in looked_past,
             )
         )
     first = _first(layers)
@@ -154,8 +154,8 @@ def _profile(
         return _unknown(weighted, f"how {describe(first.node)} reaches the loss is not known", context)
     rms = ratio - (ln(float(entries(first.node))) - scale) * _TO_LOG10
     more_places = ln(_places(first.node, context)) - ln(_places(last, context))
-    output = context.signals[id(last)]
-    spread = max(gradients[id(first.node)].spread - base.spread, 0.0) if id(first.node) in gradients else 0.0
+    output = context.signals[last]
+    spread = max(gradients[first.node].spread - base.spread, 0.0) if first.node in gradients else 0.0
     return Profile(
         tuple(layers),
         ratio,
@@ -179,8 +179,8 @@ def _first(layers: Sequence[LayerProfile]) -> LayerProfile:
     gradient: what reaches it has come all the way.
     """
     trained = [layer for layer in layers if layer.log10_gradient is not None]
-    sources = {id(n) for n in trained[0].node.inputs[:1]}
-    beside = [layer for layer in trained if sources and {id(n) for n in layer.node.inputs[:1]} == sources]
+    sources = set(trained[0].node.inputs[:1])
+    beside = [layer for layer in trained if sources and set(layer.node.inputs[:1]) == sources]
     return max(
         beside or trained[:1],
         key=lambda layer: -math.inf if layer.log10_gradient is None else layer.log10_gradient,
@@ -190,9 +190,9 @@ def _first(layers: Sequence[LayerProfile]) -> LayerProfile:
 def _horizons(weighted: Sequence[Node]) -> tuple[Horizon, ...]:
     """One for each recurrent layer, however often it is called."""
     found = []
-    seen: set[int] = set()
+    seen: set[Parameter | None] = set()
     for node in weighted:
-        kernel = id(node.parameters.get("weight_hh_l0"))
+        kernel = node.parameters.get("weight_hh_l0")
         if node.kind is Kind.RECURRENT and kernel not in seen:
             seen.add(kernel)
             try:
@@ -235,7 +235,7 @@ def _weight_std(node: Node) -> float | None:
 
 
 def _bare(node: Node, context: Context) -> LayerProfile:
-    signal = context.signals.get(id(node))
+    signal = context.signals.get(node)
     return LayerProfile(
         node,
         signal.square if signal is not None else None,
@@ -253,7 +253,7 @@ def _unknown(weighted: Sequence[Node], reason: str, context: Context) -> Profile
 
 def _overflowed(weighted: Sequence[Node], node: Node, context: Context) -> Profile:
     layers = tuple(_bare(layer, context) for layer in weighted)
-    after = sum(1 for layer in weighted if id(layer) in context.signals)
+    after = sum(1 for layer in weighted if layer in context.signals)
     where = describe(weighted[max(after - 1, 0)]) if node.kind is Kind.ACTIVATION else describe(node)
     reason = f"the signal overflows at {where}"
     assumptions = _assumed(context.network, context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from gradlint.network import Distribution, Node, Parameter
@@ -169,10 +170,10 @@ def backward(node: Node, gradient: Gradient, context: Context) -> list[Gradient]
     cells = _stack(node, _given(context.signal(node.inputs[0]), node))
     steps = steps_of(node) or _STEPS
     factor = total_response(tuple(cells), steps, round(max(gradient.positions, 0.0), 2))
-    result = [gradient.times(factor)._replace(positions=0.0, units=0.0, work=0.0)]
+    result = [replace(gradient.times(factor), positions=0.0, units=0.0, work=0.0)]
     flow = response((cells[0],))
     share = max(cells[0].hidden_gain / cells[0].input_gain, 0.0) if cells[0].input_gain else 0.0
-    carried = gradient.times(flow.at(steps - 1) * share)._replace(positions=0.0, units=0.0, work=0.0)
+    carried = replace(gradient.times(flow.at(steps - 1) * share), positions=0.0, units=0.0, work=0.0)
     return result + [carried] * (len(node.inputs) - 1)
 
 

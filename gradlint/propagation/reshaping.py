@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gradlint.network import Node
 from gradlint.propagation.combining import gathered
@@ -19,6 +20,8 @@ def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     if old is None or new is None:
         return signal
     operation = node.attributes.get("operation", "view")
+    if old == new and operation not in _CHANGING:
+        return signal
     if operation == "where" and len(inputs) > 1:
         return _blended(node, inputs)
     channel = signal.channel if old == new and operation != "transpose" else moved_channel(node, signal.channel)
@@ -34,16 +37,15 @@ def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
             channel,
         )
     if operation == "expand":
-        units, others = broadcast(old, new, channel)
-        if units > 1:
-            signal = signal._replace(units=signal.square)
-        if others > 1:
-            signal = signal._replace(positions=signal.square, apart=signal.samples)
+        signal = signal.repeated(*broadcast(old, new, channel))
     if channel == signal.channel and (not signal.mixed or operation not in ("view", "slice", "split")):
         return signal
-    return signal._replace(
-        channel=channel, mixed=signal.mixed if axis_size(old, signal.channel) == axis_size(new, channel) else ()
-    )
+    kept = signal.mixed if axis_size(old, signal.channel) == axis_size(new, channel) else ()
+    return signal.moved(channel, kept, signal.latent)
+
+
+_CHANGING = frozenset({"transpose", "pad", "where"})
+"""Operations that are something to the signal even if they leave the shape as it was."""
 
 
 def _repeats(node: Node) -> bool:
@@ -122,5 +124,5 @@ def backward(node: Node, gradient: Gradient, context: Context) -> list[Gradient]
             copies = new / max(old, 1)
             first = gradient.times(1.0 + (copies - 1.0) * max(gradient.positions, 0.0))
         elif operation == "view" and context.signal(node).channel != context.signal(source).channel:
-            first = gradient._replace(selected=None, shares=())
+            first = replace(gradient, selected=None, shares=())
     return [first] if len(node.inputs) == 1 else [first] + [NONE] * (len(node.inputs) - 1)

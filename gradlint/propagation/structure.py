@@ -20,31 +20,31 @@ class Structure:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self.users: dict[int, list[Node]] = {}
+        self.users: dict[Node, list[Node]] = {}
         for node in network.nodes:
             for operand in node.inputs:
-                self.users.setdefault(id(operand), []).append(node)
+                self.users.setdefault(operand, []).append(node)
 
     def users_of(self, node: Node) -> list[Node]:
         """The nodes that take in the output of `node`."""
-        return self.users.get(id(node), [])
+        return self.users.get(node, [])
 
     @cached_property
-    def before_weights(self) -> frozenset[int]:
-        """Identities of the nodes that a layer with weights comes after."""
-        found: set[int] = set()
+    def before_weights(self) -> frozenset[Node]:
+        """The nodes that a layer with weights comes after."""
+        found: set[Node] = set()
         for node in reversed(self.network.nodes):
-            if node.weighted or id(node) in found:
-                found.update(id(operand) for operand in node.inputs)
+            if node.weighted or node in found:
+                found.update(operand for operand in node.inputs)
         return frozenset(found)
 
     @cached_property
-    def after_weights(self) -> frozenset[int]:
-        """Identities of the nodes that come after a layer with weights."""
-        found: set[int] = set()
+    def after_weights(self) -> frozenset[Node]:
+        """The nodes that come after a layer with weights."""
+        found: set[Node] = set()
         for node in self.network.nodes:
-            if any(operand.weighted or id(operand) in found for operand in node.inputs):
-                found.add(id(node))
+            if any(operand.weighted or operand in found for operand in node.inputs):
+                found.add(node)
         return frozenset(found)
 
     @cached_property
@@ -55,21 +55,21 @@ class Structure:
             for node in self.network.nodes
             if node.kind is Kind.ACTIVATION
             and node.get("function") not in SOFTMAX_LIKE
-            and id(node) in self.before_weights
-            and id(node) in self.after_weights
+            and node in self.before_weights
+            and node in self.after_weights
             and not self.is_gate(node)
         )
 
     @cached_property
     def softmaxes(self) -> tuple[Node, ...]:
         """Softmaxes between layers with weights that choose nothing: no attention, routing, gate or output."""
-        outputs = {id(node) for node in self.network.outputs}
+        outputs = set(self.network.outputs)
         return tuple(
             node
             for node in self.network.nodes
             if node.kind is Kind.ACTIVATION
             and node.get("function") in _PLAIN_SOFTMAX
-            and id(node) not in outputs
+            and node not in outputs
             and self.layer_of(node) is not None
             and self._only_feeds_layers(node)
         )
@@ -135,12 +135,12 @@ class Structure:
         return tuple(
             node
             for node in self.network.nodes
-            if node.kind is Kind.ADD and sum(n.weighted or id(n) in self.after_weights for n in node.inputs) > 1
+            if node.kind is Kind.ADD and sum(n.weighted or n in self.after_weights for n in node.inputs) > 1
         )
 
     @cached_property
     def normalizations(self) -> tuple[Node, ...]:
         """Normalizations on the way to a layer with weights."""
         return tuple(
-            node for node in self.network.nodes if node.kind is Kind.NORMALIZATION and id(node) in self.before_weights
+            node for node in self.network.nodes if node.kind is Kind.NORMALIZATION and node in self.before_weights
         )

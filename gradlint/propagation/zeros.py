@@ -17,41 +17,41 @@ _ROLES = ("weight", "value")
 class Zeros(NamedTuple):
     """Nodes whose weights are zero, by what they are; zero layers that other layers build on are neither."""
 
-    outputs: frozenset[int]
-    branches: frozenset[int]
+    outputs: frozenset[Node]
+    branches: frozenset[Node]
 
 
 def zeros_of(network: Network) -> Zeros:
     """Find the layers that start at zero on purpose."""
-    users: dict[int, list[Node]] = {}
+    users: dict[Node, list[Node]] = {}
     for node in network.nodes:
         for operand in node.inputs:
-            users.setdefault(id(operand), []).append(node)
-    outputs: set[int] = set()
-    branches: set[int] = set()
+            users.setdefault(operand, []).append(node)
+    outputs: set[Node] = set()
+    branches: set[Node] = set()
     for node in network.nodes:
         parameter = next((node.parameters[role] for role in _ROLES if role in node.parameters), None)
         if parameter is None or not is_zero(parameter.distribution):
             continue
         role = _role(node, users)
         if role == "branch":
-            branches.add(id(node))
+            branches.add(node)
         elif role == "output":
-            outputs.add(id(node))
+            outputs.add(node)
     return Zeros(frozenset(outputs), frozenset(branches))
 
 
-def _role(node: Node, users: dict[int, list[Node]]) -> str:
+def _role(node: Node, users: dict[Node, list[Node]]) -> str:
     """What becomes of the output of a zero layer: it is added to something, is the output, or is built on."""
-    seen: set[int] = set()
+    seen: set[Node] = set()
     stack = [node]
     role = "output"
     while stack:
         current = stack.pop()
-        for user in users.get(id(current), []):
-            if id(user) in seen:
+        for user in users.get(current, []):
+            if user in seen:
                 continue
-            seen.add(id(user))
+            seen.add(user)
             if user.kind in (Kind.ADD, Kind.CONCATENATE) and len(user.inputs) > 1:
                 role = "branch"
             elif user.weighted:
