@@ -220,7 +220,7 @@ class Network:
     @property
     def weighted(self) -> tuple[Node, ...]:
         """The weighted layers, in the order in which they run."""
-        return tuple(node for node in self.nodes if node.weighted)
+        return tuple([node for node in self.nodes if node.parameters and node.kind in WEIGHTED])
 
     @property
     def parameter_count(self) -> int | None:

@@ -14,15 +14,16 @@ from gradlint.propagation.signal import NONE, Gradient, Latent, Signal, ln, stre
 
 # Parts of a concatenation that are kept apart.
 _MOST_PARTS = 256
+_VALUES = frozenset({Kind.PARAMETER, Kind.CONSTANT})
 
 
 def add(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     """A weighted sum of tensors; different tensors share no more than their means."""
-    coefficients = node.get("coefficients") or (1.0,) * len(inputs)
-    shift = float(node.get("constant", 0.0) or 0.0)
+    coefficients = node.attributes.get("coefficients") or (1.0,) * len(inputs)
+    shift = float(node.attributes.get("constant", 0.0) or 0.0)
     channel = _leading(node, inputs)
-    parts = [_spread_out(node, n, s, channel) for n, s in zip(node.inputs, inputs, strict=True)]
-    if len(set(node.inputs)) < len(node.inputs):
+    parts = _spread_out(node, inputs, channel)
+    if len(inputs) > 1 and len(set(node.inputs)) < len(inputs):
         parts, coefficients = _repeated(node, parts, coefficients)
     mean = square = samples = positions = apart = units = skew = 0.0
     for part, a in zip(parts, coefficients, strict=True):
@@ -44,7 +45,10 @@ def add(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
         apart + extra,
         units + extra,
         channel,
-        skew=skew,
+        None,
+        (),
+        0.0,
+        skew,
     )
 
 
@@ -62,26 +66,29 @@ def _repeated(
 
 def _leading(node: Node, inputs: Sequence[Signal]) -> int:
     """The channel axis of a combination: that of its largest operand."""
-    if len(inputs) == 1:
+    first = node.inputs[0]
+    if len(inputs) == 1 or (first.shape is not None and first.shape == node.shape and first.kind not in _VALUES):
         return inputs[0].channel
-    sizes = [entries(n) if n.kind not in (Kind.PARAMETER, Kind.CONSTANT) else 0 for n in node.inputs]
+    sizes = [entries(n) if n.kind not in _VALUES else 0 for n in node.inputs]
     return inputs[sizes.index(max(sizes))].channel
 
 
-def _spread_out(node: Node, operand: Node, signal: Signal, channel: int) -> Signal:
-    """An operand as it is after broadcasting: repeated entries are equal."""
-    if operand.shape == node.shape:
-        return signal
-    return signal.repeated(*broadcast(operand.shape, node.shape, channel))
+def _spread_out(node: Node, inputs: Sequence[Signal], channel: int) -> list[Signal]:
+    """The operands as they are after broadcasting: repeated entries are equal."""
+    shape = node.shape
+    return [
+        signal if operand.shape == shape else signal.repeated(*broadcast(operand.shape, shape, channel))
+        for operand, signal in zip(node.inputs, inputs, strict=True)
+    ]
 
 
 def multiply(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     """A product of independent tensors, broadcast to one shape."""
-    factor = float(node.get("constant", 1.0) if node.get("constant") is not None else 1.0)
+    constant = node.attributes.get("constant")
+    factor = 1.0 if constant is None else float(constant)
     channel = _leading(node, inputs)
     mean = square = samples = positions = apart = units = 1.0
-    for operand, signal in zip(node.inputs, inputs, strict=True):
-        part = signal if node.get("outer") else _spread_out(node, operand, signal, channel)
+    for part in inputs if node.attributes.get("outer") else _spread_out(node, inputs, channel):
         mean *= part.mean
         square *= part.square
         samples *= part.samples
@@ -156,9 +163,9 @@ def gathered(node: Node, operand: Node, gradient: Gradient, channel: int, own: t
 
 def add_back(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
     """Every summand has the gradient of the sum."""
-    coefficients = node.get("coefficients") or (1.0,) * len(node.inputs)
-    channel = context.signal(node).channel
-    total = context.signal(node)
+    coefficients = node.attributes.get("coefficients") or (1.0,) * len(node.inputs)
+    signals = context.signals
+    total = signals[node]
     totals: dict[Node, float] = {}
     for operand, a in zip(node.inputs, coefficients, strict=True):
         totals[operand] = totals.get(operand, 0.0) + a
@@ -168,8 +175,10 @@ def add_back(node: Node, gradient: Gradient, context: Context) -> list[Gradient]
         if not a:
             results.append(NONE)
             continue
-        factor = a * a * gathered(node, operand, gradient, channel, (1.0, 1.0))
-        part = context.signals[operand]
+        factor = a * a
+        if operand.shape != node.shape:
+            factor *= gathered(node, operand, gradient, total.channel, (1.0, 1.0))
+        part = signals[operand]
         share = a * (a * part.square + part.mean * (total.mean - a * part.mean)) / total.square if total.square else 0.0
         luck = _luck(operand, node, gradient.rectified, context) if gradient.rectified else 1.0
         results.append(

@@ -22,12 +22,14 @@ _SCALING = (Kind.MULTIPLY, Kind.ADD)
 def pixels(nodes: Sequence[Node]) -> frozenset[Node]:
     """The inputs that are taken as pixels from 0 to 255: those that are scaled by 1/255 or so."""
     return frozenset(
-        node.inputs[0]
-        for node in nodes
-        if node.kind in _SCALING
-        and len(node.inputs) == 1
-        and node.inputs[0].kind is Kind.INPUT
-        and 0.0 < abs(_factor(node)) < _PIXEL_SCALE
+        [
+            node.inputs[0]
+            for node in nodes
+            if len(node.inputs) == 1
+            and node.inputs[0].kind is Kind.INPUT
+            and node.kind in _SCALING
+            and 0.0 < abs(_factor(node)) < _PIXEL_SCALE
+        ]
     )
 
 

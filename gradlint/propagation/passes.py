@@ -171,7 +171,7 @@ def _backward(
 
 
 def _merged(first: Gradient, second: Gradient, node: Node, context: Context) -> Gradient:
-    return merge(first, second, strength(node, context.signal(node)))
+    return merge(first, second, strength(node, context.signals[node]))
 
 
 def _seed(node: Node, context: Context) -> Gradient:

@@ -89,7 +89,7 @@ def propagate(network: Network, settings: Settings | None = None) -> Profile:
     all on its scale.
     """
     settings = settings or Settings()
-    weighted = tuple(node for node in network.nodes if node.weighted)
+    weighted = network.weighted
     context = Context(network, settings)
     if not weighted:
         return _unknown((), "there is no layer with weights", context)
@@ -127,6 +127,7 @@ def _profile(
     base = gradients[last]
     scale = ln(float(entries(last)))
     dead = dead_shares(network, context)
+    least = precision.smallest_log - scale
     layers: list[LayerProfile] = []
     for node in weighted:
         signal = context.signals.get(node)
@@ -134,8 +135,7 @@ def _profile(
         value: float | None = -math.inf if node in trained else None
         if found is not None and found.log > -math.inf:
             typical = (found.log - base.log) - 0.5 * (found.spread - base.spread)
-            per_entry = typical - ln(float(entries(node))) + scale
-            value = typical * _TO_LOG10 if per_entry > precision.smallest_log else -math.inf
+            value = typical * _TO_LOG10 if typical - ln(float(entries(node))) > least else -math.inf
         layers.append(
             LayerProfile(
                 node,
@@ -165,7 +165,7 @@ def _profile(
         math.sqrt(spread) * _TO_LOG10,
         _horizons(weighted),
         "" if ratio > -math.inf else f"the gradient at {describe(first.node)} is exactly zero",
-        _assumed(network, context),
+        _assumed(network, weighted, context),
         first.node,
         last,
         None if looked_past else curvature(network, outputs, gradients, context),
@@ -179,8 +179,8 @@ def _first(layers: Sequence[LayerProfile]) -> LayerProfile:
     gradient: what reaches it has come all the way.
     """
     trained = [layer for layer in layers if layer.log10_gradient is not None]
-    sources = set(trained[0].node.inputs[:1])
-    beside = [layer for layer in trained if sources and set(layer.node.inputs[:1]) == sources]
+    source = trained[0].node.inputs[0] if trained[0].node.inputs else None
+    beside = [layer for layer in trained if source is not None and source in layer.node.inputs[:1]]
     return max(
         beside or trained[:1],
         key=lambda layer: -math.inf if layer.log10_gradient is None else layer.log10_gradient,
@@ -221,8 +221,8 @@ def _verdict(whole: float, place: float, settings: Settings) -> str:
     return HEALTHY
 
 
-def _assumed(network: Network, context: Context) -> tuple[str, ...]:
-    unknown = any(node.shape is None for node in network.nodes if node.weighted)
+def _assumed(network: Network, weighted: Sequence[Node], context: Context) -> tuple[str, ...]:
+    unknown = any(node.shape is None for node in weighted)
     extra = ("sizes of some layers are not known",) if unknown else ()
     return (*network.assumptions, *sorted(context.assumptions), *extra)
 
@@ -247,7 +247,7 @@ def _bare(node: Node, context: Context) -> LayerProfile:
 
 def _unknown(weighted: Sequence[Node], reason: str, context: Context) -> Profile:
     layers = tuple(_bare(node, context) for node in weighted)
-    assumptions = _assumed(context.network, context)
+    assumptions = _assumed(context.network, weighted, context)
     return Profile(layers, None, None, UNKNOWN, horizons=_horizons(weighted), reason=reason, assumptions=assumptions)
 
 
@@ -256,5 +256,5 @@ def _overflowed(weighted: Sequence[Node], node: Node, context: Context) -> Profi
     after = sum(1 for layer in weighted if layer in context.signals)
     where = describe(weighted[max(after - 1, 0)]) if node.kind is Kind.ACTIVATION else describe(node)
     reason = f"the signal overflows at {where}"
-    assumptions = _assumed(context.network, context)
+    assumptions = _assumed(context.network, weighted, context)
     return Profile(layers, math.inf, math.inf, EXPLODING, reason=reason, assumptions=assumptions)

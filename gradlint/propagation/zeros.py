@@ -23,22 +23,25 @@ class Zeros(NamedTuple):
 
 def zeros_of(network: Network) -> Zeros:
     """Find the layers that start at zero on purpose."""
+    found = [node for node in network.nodes if node.parameters and _starts_at_zero(node)]
     users: dict[Node, list[Node]] = {}
-    for node in network.nodes:
+    for node in network.nodes if found else ():
         for operand in node.inputs:
             users.setdefault(operand, []).append(node)
     outputs: set[Node] = set()
     branches: set[Node] = set()
-    for node in network.nodes:
-        parameter = next((node.parameters[role] for role in _ROLES if role in node.parameters), None)
-        if parameter is None or not is_zero(parameter.distribution):
-            continue
+    for node in found:
         role = _role(node, users)
         if role == "branch":
             branches.add(node)
         elif role == "output":
             outputs.add(node)
     return Zeros(frozenset(outputs), frozenset(branches))
+
+
+def _starts_at_zero(node: Node) -> bool:
+    parameter = next((node.parameters[role] for role in _ROLES if role in node.parameters), None)
+    return parameter is not None and is_zero(parameter.distribution)
 
 
 def _role(node: Node, users: dict[Node, list[Node]]) -> str:
