@@ -91,21 +91,21 @@ def _quadrature(form: Smooth, mean: float, variance: float) -> Moments:
     if len(values) != len(nodes):
         return OVERFLOW
     coefficients = [sum(map(mul, row, values)) for row in rows]
-    weighted = list(map(mul, weights, values))
-    squares = [s * s for s in slopes]
-    thirds = [_SQRT6 * w for w in rows[3]]
+    weighted, doubled = list(map(mul, weights, values)), list(map(mul, values, values))
+    squares, reached = list(map(mul, slopes, slopes)), list(map(mul, points, slopes))
+    thirds = rows[3]
     integrals = _Integrals(
         square=sum(map(mul, weighted, values)),
         chi=sum(map(mul, weights, squares)),
-        fourth=sum(w * s * s for w, s in zip(weights, squares, strict=True)),
-        pull=sum(w * x * s for w, x, s in zip(weighted, points, slopes, strict=True)),
-        lever=sum(w * x * x * s for w, x, s in zip(weights, points, squares, strict=True)),
-        cube=sum(w * f * f for w, f in zip(weighted, values, strict=True)),
+        fourth=sum(map(mul, map(mul, weights, squares), squares)),
+        pull=sum(map(mul, weighted, reached)),
+        lever=sum(map(mul, weights, map(mul, reached, reached))),
+        cube=sum(map(mul, weighted, doubled)),
         tilts=(
             _SQRT6 * coefficients[3],
-            sum(w * f * f for w, f in zip(thirds, values, strict=True)),
-            sum(map(mul, thirds, squares)),
-            sum(w * f * f * f for w, f in zip(thirds, values, strict=True)),
+            _SQRT6 * sum(map(mul, thirds, doubled)),
+            _SQRT6 * sum(map(mul, thirds, squares)),
+            _SQRT6 * sum(map(mul, map(mul, thirds, values), doubled)),
         ),
     )
     if not (math.isfinite(integrals.square) and math.isfinite(integrals.fourth)):

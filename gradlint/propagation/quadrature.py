@@ -10,6 +10,7 @@ ORDER = 14
 _REACH = 6.75
 _STEP = 0.25
 FINEST = 64
+_ROOTS = tuple([math.sqrt(k) for k in range(ORDER)])
 _SQRT_2PI = math.sqrt(2.0 * math.pi)
 
 
@@ -25,9 +26,11 @@ def cumulative(x: float) -> float:
 
 def hermite(x: float, order: int) -> list[float]:
     """He_k(x) / sqrt(k!) for k below `order`: orthonormal under the standard normal density."""
-    values = [1.0, x]
+    before, last = 1.0, x
+    values = [before, last]
     for k in range(2, order):
-        values.append((x * values[-1] - math.sqrt(k - 1) * values[-2]) / math.sqrt(k))
+        before, last = last, (x * last - _ROOTS[k - 1] * before) / _ROOTS[k]
+        values.append(last)
     return values[:order]
 
 
