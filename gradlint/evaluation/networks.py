@@ -40,6 +40,8 @@ _MOST_FAILURES = 3
 """After so many failures of one kind that is not about shapes, other shapes are not tried."""
 _MOST_REFUSALS = 2
 """The same for errors that the source raises itself."""
+_DEEP = 1_000
+"""An error that the source raises itself, after so many steps, is not about the shape of what came in."""
 
 
 @dataclass(slots=True)
@@ -177,13 +179,17 @@ def _best_pass(interpreter: Interpreter, instance: Instance, shapes: list[InputS
         if shape in tried or len(tried) >= _MOST_TRIES:
             return False
         tried.add(shape)
+        start = interpreter.budget.steps
         run = forward(interpreter, instance, shape)
         if best is None or run.quality > best.quality:
             best = run
         passed += run.error is None
         if run.error is not None and not isinstance(run.error, ShapeMismatch):
             failures[str(run.error)] += 1
-            if failures[str(run.error)] >= (_MOST_FAILURES if run.error.value is None else _MOST_REFUSALS):
+            refused = run.error.value is not None
+            if refused and interpreter.budget.steps - start > _DEEP:
+                return True
+            if failures[str(run.error)] >= (_MOST_REFUSALS if refused else _MOST_FAILURES):
                 return True
         # A pass that runs to its end shows that the shape fits; what is not known then does not depend on it.
         return passed > 1 or (run.error is None and (not run.outputs or run.outputs[0].shape is not None))
