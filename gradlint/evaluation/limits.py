@@ -20,8 +20,8 @@ class Limits:
     `bits` the size of one integer; `networks` how many networks are drawn up.
     Once a file has cost `alternatives` steps, or one for every `bytes_of_step` bytes of its source if that is more,
     functions that nothing calls are no longer tried: a library may offer dozens of builders for variants of one
-    network, and no file is to cost much more than it takes to parse it. One that is tried is given up after `attempt` steps, or
-    after `idle` steps in which it has made no layer and trained nothing.
+    network, and no file is to cost much more than it takes to parse it. One that is tried is given up after
+    `attempt` steps, or after `idle` steps in which it has made no layer and trained nothing.
     """
 
     steps: int = 120_000
