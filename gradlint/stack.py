@@ -7,6 +7,12 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+FRAME_WORDS = 1024 * 1024 + 1
+"""Size of the outermost frame on the deep stack: that of what CPython sets aside for it, and for frames inside, is 16 MiB.
+
+By default it sets aside 16 KiB at a time, and asks the system for more and gives it back whenever calls cross that line.
+"""
+
 T = TypeVar("T")
 
 STACK_BYTES = 512 * 1024 * 1024
@@ -27,6 +33,7 @@ def on_deep_stack(function: Callable[[], T]) -> T:
         except BaseException as error:  # handed on to the caller
             errors.append(error)
 
+    target.__code__ = target.__code__.replace(co_stacksize=FRAME_WORDS)
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
     try:

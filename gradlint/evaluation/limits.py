@@ -42,6 +42,8 @@ class Limits:
 
 _STEPS_BETWEEN_LOOKS = 512
 """How often the clock is read."""
+_SHORT = 1.0
+"""Seconds on the wall that are taken as so much processor time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Attempt:
 class Budget:
     """What is left of the limits; raises `BudgetExceeded` when something is used up."""
 
-    __slots__ = ("attempt", "deadline", "instances", "limits", "nodes", "pause", "steps")
+    __slots__ = ("attempt", "deadline", "instances", "limits", "nodes", "pause", "soon", "steps")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -63,7 +65,9 @@ class Budget:
         self.pause = 0
         """Up to which step nothing needs to be looked at; `step` is written out where it matters for speed."""
         self.attempt: Attempt | None = None
-        self.deadline = time.thread_time() + limits.seconds
+        self.soon = time.monotonic() + min(_SHORT, limits.seconds)
+        """Until then no clock of processor time is read: some systems take long to tell it."""
+        self.deadline: float | None = None
         self.nodes = 0
         self.instances = 0
 
@@ -77,11 +81,18 @@ class Budget:
         """See whether there is any budget left."""
         if self.steps > self.limits.steps:
             raise BudgetExceeded(f"more than {self.limits.steps} steps")
-        if time.thread_time() > self.deadline:
-            raise BudgetExceeded(f"more than {self.limits.seconds:g} s")
+        if time.monotonic() > self.soon:
+            self._look_at_clock()
         if self.attempt is not None:
             self._look_at(self.attempt)
         self.pause = min(self.steps + _STEPS_BETWEEN_LOOKS, self.limits.steps)
+
+    def _look_at_clock(self) -> None:
+        used = time.thread_time()
+        if self.deadline is None:
+            self.deadline = used + max(self.limits.seconds - _SHORT, 0.0)
+        elif used > self.deadline:
+            raise BudgetExceeded(f"more than {self.limits.seconds:g} s")
 
     def _look_at(self, attempt: Attempt) -> None:
         limit = self.limits.attempt if attempt.fruitful() else self.limits.idle

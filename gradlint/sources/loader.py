@@ -31,6 +31,7 @@ class SourceLoader:
         self.loaded: dict[str, SourceFile | None] = {}
         self.found: dict[tuple[str, str, int], Path | None] = {}
         self._sources: dict[str, SourceFile | None] = {}
+        self._reals: dict[Path, str] = {}
         self._folders: dict[str, frozenset[str]] = {}
         self._roots: dict[str, tuple[str, ...]] = {}
         self._modules: dict[tuple[str, str, int], Path | None] = {}
@@ -47,7 +48,7 @@ class SourceLoader:
 
     def load(self, path: Path) -> SourceFile | None:
         """The file at `path`, or None where it cannot be read."""
-        real = os.path.realpath(path)
+        real = self._real(path)
         if real in self._sources:
             source = self._sources.pop(real)
         else:
@@ -58,10 +59,15 @@ class SourceLoader:
         self._sources[real] = self.loaded[real] = source  # the last of them is the one used last
         return source
 
+    def _real(self, path: Path) -> str:
+        if path not in self._reals:
+            self._reals[path] = os.path.realpath(path)
+        return self._reals[path]
+
     def add(self, source: SourceFile) -> None:
         """Make `source` the file that `load` gives for its path."""
         if source.path is not None:
-            real = os.path.realpath(source.path)
+            real = self._real(source.path)
             self._sources[real] = self.loaded[real] = source
 
     def release(self, maximum: int) -> None:
