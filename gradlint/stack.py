@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 FRAME_WORDS = 1024 * 1024 + 1
-"""Size of the outermost frame on the deep stack: that of what CPython sets aside for it, and for frames inside, is 16 MiB.
+"""Size of the outermost frame on the deep stack: CPython sets 16 MiB aside for it, and for the frames inside.
 
-By default it sets aside 16 KiB at a time, and asks the system for more and gives it back whenever calls cross that line.
+By default it sets aside 16 KiB at a time, and asks the system for more and gives it back whenever calls cross
+that line.
 """
 
 T = TypeVar("T")
