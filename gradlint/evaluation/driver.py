@@ -114,7 +114,7 @@ class Evaluator:
         self._module(source)
         self.interpreter.record = record = self._record(source)
         self.interpreter.frames.append(Frame(source, None, None))
-        self._use_functions(record, max(self.limits.alternatives, len(source.data) // self.limits.bytes_of_step))
+        self._use_functions(record)
         self._use_classes(record)
         self._use_trainees(record)
 
@@ -154,10 +154,8 @@ class Evaluator:
         known = record.forwards.get(id(item.instance))
         return [InputShape(*known[0], guessed=False)] if known else None
 
-    def _use_functions(self, record: Record, most: int) -> None:
+    def _use_functions(self, record: Record) -> None:
         """Call the functions that nothing calls, with their defaults and assumed or unknown arguments.
-
-        No other is called once the file has cost more than `most` steps.
 
         What a function made on assumptions is forgotten if another one turns out to call it with arguments.
         """
@@ -165,7 +163,7 @@ class Evaluator:
         # Those that need no arguments first: what they call need not be tried on assumptions.
         for function in sorted(record.functions, key=lambda function: needs_arguments(function)):
             if "__called__" not in function.attributes:
-                if self.interpreter.budget.steps > most:
+                if self.interpreter.budget.steps > self.limits.alternatives:
                     self.interpreter.cut_short("functions that nothing calls, after several others")
                     break
                 created, events = len(record.created), len(record.events)
