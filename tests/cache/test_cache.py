@@ -171,7 +171,7 @@ def test_what_gradlint_failed_at_is_not_kept(folder: Path, monkeypatch: pytest.M
         raise RuntimeError("mistake")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Linter, "_evaluate", fails)
+        patch.setattr("gradlint.evaluation.driver.Evaluator.evaluate", fails)
         assert cached(folder, "train.py").failures
     report = cached(folder, "train.py")
     assert (report.failures, findings(report)) == ((), [("train.py", "GRD101")])
