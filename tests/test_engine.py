@@ -205,6 +205,18 @@ def test_files_that_import_each_other_end() -> None:
     assert (said(report), report.failures, report.files) == ([], (), 2)
 
 
+def test_a_file_is_read_the_same_whichever_file_came_before() -> None:
+    importing = (
+        "from torch import nn\nfrom blocks import block\n\nmodel = nn.Sequential(*block(64), nn.Linear(64, 1))\n"
+    )
+    Path("blocks").mkdir()
+    Path("blocks/__init__.py").write_text(importing)
+    Path("train.py").write_text(importing)
+    alone = [check([name], Settings()).unresolved for name in ("train.py", "blocks/__init__.py")]
+    assert check(["train.py", "blocks/__init__.py"], Settings(jobs=1)).unresolved == sum(alone)
+    assert check(["blocks/__init__.py", "train.py"], Settings(jobs=1)).unresolved == sum(alone)
+
+
 def test_missing_and_unreadable_paths_are_failures_and_the_rest_is_linted() -> None:
     write("net.py", SIGMOIDS)
     Path("loop.py").symlink_to("loop.py")

@@ -47,13 +47,13 @@ class SourceLoader:
                 path = os.path.dirname(path)
 
     def load(self, path: Path) -> SourceFile | None:
-        """The file at `path`, or None where it cannot be read."""
+        """The file at `path`, or None where it cannot be read. Its `path` is the real one, whoever asks first."""
         real = self._real(path)
         if real in self._sources:
             source = self._sources.pop(real)
         else:
             try:
-                source = load(path, self._name(Path(real)))
+                source = load(Path(real), self._name(Path(real)))
             except OSError:
                 source = None
         self._sources[real] = self.loaded[real] = source  # the last of them is the one used last
