@@ -135,7 +135,7 @@ class Node:
     @property
     def weighted(self) -> bool:
         """Whether this is a weighted layer of the theory (one whose pre-activations are profiled)."""
-        return self.kind in WEIGHTED and bool(self.parameters)
+        return bool(self.parameters) and self.kind in WEIGHTED
 
 
 class Framework(enum.StrEnum):
@@ -220,7 +220,7 @@ class Network:
     @property
     def weighted(self) -> tuple[Node, ...]:
         """The weighted layers, in the order in which they run."""
-        return tuple([node for node in self.nodes if node.parameters and node.kind in WEIGHTED])
+        return tuple([node for node in self.nodes if node.weighted])
 
     @property
     def parameter_count(self) -> int | None:

@@ -25,7 +25,8 @@ class Origin:
     """A syntax node of a file, and the call through which evaluation got there.
 
     `caller` is the origin of the innermost call whose body contains this node; following it gives the
-    whole chain of call sites, innermost first. Line numbers are computed only on `span`.
+    whole chain of call sites, innermost first. Line numbers are computed only on `span`. Nothing changes it once it is
+    made; it is not declared frozen because evaluation makes one for every call.
     """
 
     source: PositionSource

@@ -30,12 +30,12 @@ def forward_pass(
     signals, whole, rules = context.signals, context.composites, forward.RULES
     largest, smallest = precision.largest_square, precision.smallest_square
     cut: set[Node] = set()
-    starts: dict[Node, Node] = {}
+    starts: dict[Node, None] = {}
     for node in network.nodes:
         operands = node.inputs
         if cut and not cut.isdisjoint(operands):
             cut.add(node)
-            starts.update((n, n) for n in operands if n not in cut)
+            starts.update(dict.fromkeys(n for n in operands if n not in cut))
             continue
         inputs = (signals[operands[0]],) if len(operands) == 1 else tuple([signals[n] for n in operands])
         try:
@@ -51,7 +51,7 @@ def forward_pass(
                 raise
             else:
                 cut.add(node)
-                starts.update((n, n) for n in node.inputs if n not in cut)
+                starts.update(dict.fromkeys(n for n in operands if n not in cut))
                 continue
         square = signal.square
         if not square <= largest:
@@ -59,7 +59,7 @@ def forward_pass(
         if 0.0 < square < smallest:
             signal = Signal(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, signal.channel)
         signals[node] = signal
-    outputs = [n for n in network.outputs if n not in cut] + list(starts.values())
+    outputs = [n for n in network.outputs if n not in cut] + list(starts)
     return tuple(outputs), None
 
 
@@ -130,7 +130,7 @@ def backward_pass(
             gradients = found
         else:
             gradients.update((node, found[node]) for node in mended)
-        looked_past.update(node for node in mended)
+        looked_past.update(mended)
         missing = [node for node in missing if node not in looked_past]
     return gradients, frozenset(looked_past)
 

@@ -1,7 +1,7 @@
 """What is carried through the graph: statistics of a signal going forward, of a gradient going back.
 
 Nothing changes a `Signal` or a `Gradient` once it is made. They are not declared frozen: one is made for every node
-and its fields are read all the time, and that would make it three times as slow.
+and its fields are read all the time, and making it would take several times as long.
 """
 
 from __future__ import annotations
