@@ -36,7 +36,17 @@ _OPAQUE = re.compile(
     r"""|'[^'\\\n]*(?:\\.[^'\\\n]*)*'""",
     re.DOTALL,
 )
-_TOKEN = re.compile(r"""[()\[\]{},\n]|[-+*/%@|&^<>~.]+|"|\b(?:and|or|not|if|else|lambda|elif|for|await)\b""")
+_WORDS = ("and", "or", "not", "if", "else", "lambda", "elif", "for", "await")
+_TOKEN = re.compile(rf"""[()\[\]{{}},\n]|[-+*/%@|&^<>~.]+|"|\b(?:{"|".join(_WORDS)})\b""")
+
+_STATEMENT = re.compile(r"\n(?<!\\\n)(?<!\\\r\n)[ \t]*(?:def|class|return|import|raise|assert|with|try|while)\b")
+"""The start of a line that goes on with nothing: no bracket is open where one of these words may stand."""
+
+_NO_TOKENS = bytes(set(range(256)) - set(b"""()[]{}-+*/%@|&^<>~."'#\\"""))
+"""Characters that no token is made of, but for its words."""
+
+_BEFORE_LONG_STRING = re.compile(r"""(?:[^"'#\\]*(?:"[^"\\]*"|'[^'\\]*'))*[^"'#\\]*""")
+"""What may stand in a line before a long string so that it is one, and not the end of another."""
 
 
 def check_nesting(text: str) -> None:
@@ -47,7 +57,7 @@ def check_nesting(text: str) -> None:
     Raises:
         SourceError: with the line where it gets too deep.
     """
-    if len(text) < _HARMLESS_LENGTH:
+    if len(text) < _HARMLESS_LENGTH or _is_flat(text):
         return
     counts = [0.0]
     total = 0.0
@@ -83,3 +93,35 @@ def _where(text: str, index: int) -> int:
     token = next(itertools.islice(_TOKEN.finditer(marked), index, None))
     before = marked[: token.start()]
     return 1 + before.count("\n") + before.count(_MARK)
+
+
+def _is_flat(text: str) -> bool:
+    """Whether a look that is many times faster than counting shows that a text cannot nest too deeply."""
+    code = _without_long_strings(text)
+    if code is None or code.count("elif") > MAXIMUM_ELIFS:
+        return False
+    return all(len(part) <= MAXIMUM_BRACKETS or _is_light(part) for part in _STATEMENT.split(code))
+
+
+def _is_light(part: str) -> bool:
+    """Whether some statements hold fewer brackets and operators in all than may nest in one of them."""
+    if sum(map(part.count, "([{")) > MAXIMUM_BRACKETS:
+        return False
+    if len(part) <= MAXIMUM_OPERATORS:
+        return True
+    marks = len(part.encode(errors="surrogatepass").translate(None, _NO_TOKENS))
+    return marks + sum(map(part.count, _WORDS)) <= MAXIMUM_OPERATORS
+
+
+def _without_long_strings(text: str) -> str | None:
+    """The text with one quote for each string in triple quotes; None where it is not plain which those are."""
+    pieces = text.split('"""')
+    outside, inside = pieces[::2], pieces[1::2]
+    if len(outside) == len(inside) or any(piece.endswith("\\") for piece in inside):
+        return None
+    for before in outside[:-1]:
+        end = before.rfind("\n")
+        if before.endswith(("\\", "\\\r"), 0, max(end, 0)) or not _BEFORE_LONG_STRING.fullmatch(before, end + 1):
+            return None
+    code = '"'.join(outside)
+    return None if "'''" in code else code

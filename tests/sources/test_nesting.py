@@ -28,6 +28,11 @@ DEEP: dict[str, Callable[[int], str]] = {
     "conditionals": lambda n: "x = " + "a if a else " * n + "1",
     "and": lambda n: "x = 1" + " and 1" * n,
     "generators": lambda n: "x = [a " + "for a in b " * n + "]",
+    "long strings that hold lines": lambda n: "x = 1" + '+"""\nreturn """' * n,
+    "long strings of the other kind": lambda n: "x = 1" + "+'''\ndef f'''" * n,
+    "long strings after a quote in a comment": lambda n: 'x = [  # """\n' + '1 + """\nreturn """ + ' * n + "1]",
+    "strings of several lines": lambda n: "x = 1" + "+'\\\ndef f'" * n,
+    "lines that go on": lambda n: "x = 1" + " \\\r\n+1" * n,
     "strings in strings": lambda n: "x = " + "f'{" * n + "1" + "}'" * n,
 }
 
