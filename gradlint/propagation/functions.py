@@ -36,13 +36,14 @@ class Smooth:
     """A function by its value and its derivative.
 
     `kinked` where the derivative jumps at zero; `singular` where there is no value at zero or below, so that
-    what it is applied to is positive.
+    what it is applied to is positive. `phase` where it is the sine of the argument plus this.
     """
 
     value: Real
     slope: Real
     kinked: bool = False
     singular: bool = False
+    phase: float | None = None
 
 
 Form = Pieces | Smooth
@@ -197,8 +198,8 @@ FORMS: dict[str, tuple[tuple[tuple[str, float], ...], Callable[..., Form]]] = {
     "softsign": ((), lambda: Smooth(lambda x: x / (1 + abs(x)), lambda x: (1 + abs(x)) ** -2)),
     "arctan": ((), lambda: Smooth(math.atan, lambda x: 1 / (1 + x * x))),
     "erf": ((), lambda: Smooth(math.erf, lambda x: 2 * _SQRT2 * _normal_density(x * _SQRT2))),
-    "sin": ((), lambda: Smooth(math.sin, math.cos)),
-    "cos": ((), lambda: Smooth(math.cos, lambda x: -math.sin(x))),
+    "sin": ((), lambda: Smooth(math.sin, math.cos, phase=0.0)),
+    "cos": ((), lambda: Smooth(math.cos, lambda x: -math.sin(x), phase=math.pi / 2.0)),
     "gelu": ((("approximate", 0.0),), _gelu),
     "silu": ((("beta", 1.0),), _silu),
     "mish": ((), lambda: Smooth(lambda x: x * math.tanh(_softplus(x)), _mish_slope)),

@@ -1,4 +1,4 @@
-"""Integrals of a function against a normal density: in closed form for pieces of lines, by quadrature for others."""
+"""Integrals of a function against a normal density: closed forms for pieces of lines and wide waves, else points."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from gradlint.propagation.quadrature import FINEST, ORDER, cumulative, density, 
 # A jump smaller than this is rounding; a steeper last power than this is a jump.
 _JUMP = 1e-9
 _STEEPEST = 1e4
+# Variance from which on a Gaussian spans so many waves that a quadrature would need very many points.
+_MANY_WAVES = 64.0
 _SQRT6 = math.sqrt(6.0)
 
 
@@ -70,6 +72,8 @@ def compute(form: Form, mean: float, variance: float) -> Moments:
     """The moments of a function on N(mean, variance), for a variance that is a number."""
     if isinstance(form, Pieces):
         return _closed_form(form, mean, variance)
+    if form.phase is not None and variance > _MANY_WAVES:
+        return _wave(form.phase, mean, variance)
     return _quadrature(form, mean, variance)
 
 
@@ -172,6 +176,38 @@ def _closed_form(form: Pieces, mean: float, variance: float) -> Moments:
         if abs(jump) > _JUMP:
             for k in range(1, ORDER):
                 coefficients[k] += jump * polynomials[k - 1] * weight / math.sqrt(k)
+    return _assembled(coefficients, integrals, variance)
+
+
+def _wave(phase: float, mean: float, variance: float) -> Moments:
+    """Integrals of sin(z + phase), which no fixed step of a quadrature follows at every variance.
+
+    All follow from E[exp(i n z)] = exp(i n mean - n^2 variance / 2) and Stein's lemma: the k-th Hermite coefficient is
+    deviation^k E[f^(k)] / sqrt(k!), and E[z g] = mean E[g] + variance E[g'].
+    """
+    angle, width = mean + phase, 0.5 * math.log(variance)
+
+    def damped(frequency: int, power: float) -> float:
+        """What is left of a wave, times a power of the deviation."""
+        return math.exp(power * width - 0.5 * frequency * frequency * variance)
+
+    sine, cosine = math.sin(angle), math.cos(angle)
+    sine2, cosine2 = math.sin(2.0 * angle), math.cos(2.0 * angle)
+    sine3, cosine3 = math.sin(3.0 * angle), math.cos(3.0 * angle)
+    derivatives = (sine, cosine, -sine, -cosine)
+    doubled, tripled = damped(2, 0.0) * cosine2, damped(3, 3.0) * cosine3
+    bent = 4.0 * damped(2, 3.0) * sine2
+    integrals = _Integrals(
+        square=0.5 * (1.0 - doubled),
+        chi=0.5 * (1.0 + doubled),
+        fourth=0.375 + 0.5 * doubled + 0.125 * damped(4, 0.0) * math.cos(4.0 * angle),
+        pull=0.5 * mean * damped(2, 0.0) * sine2 + damped(2, 2.0) * cosine2,
+        lever=0.5 * (mean * mean + variance) * (1.0 + doubled)
+        - 2.0 * (mean * damped(2, 2.0) * sine2 + damped(2, 4.0) * cosine2),
+        cube=0.75 * damped(1, 0.0) * sine - 0.25 * damped(3, 0.0) * sine3,
+        tilts=(-damped(1, 3.0) * cosine, -bent, bent, 6.75 * tripled - 0.75 * damped(1, 3.0) * cosine),
+    )
+    coefficients = [damped(1, k) / math.sqrt(math.factorial(k)) * derivatives[k % 4] for k in range(ORDER)]
     return _assembled(coefficients, integrals, variance)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from gradlint.propagation.functions import SELU_ALPHA, SELU_SCALE, Key
+from gradlint.propagation.functions import SELU_ALPHA, SELU_SCALE, Key, Smooth, form_of
+from gradlint.propagation.integrals import compute
 from gradlint.propagation.moments import moments
 
 RELU: Key = ("relu", (0.0, math.inf, 0.0))
@@ -107,3 +109,21 @@ def test_the_slope_of_a_pair_is_its_derivative_by_the_covariance(name: str) -> N
         step = 1e-5
         difference = found.pair(correlation + step) - found.pair(correlation - step)
         assert found.slope_pair(correlation) == pytest.approx(difference / (2 * step * 1.3), rel=1e-4, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["sin", "cos"])
+@pytest.mark.parametrize(("mean", "variance"), [(0.0, 64.5), (-0.6, 70.0), (1.3, 300.0)])
+def test_the_closed_form_of_a_wave_is_what_quadrature_finds(name: str, mean: float, variance: float) -> None:
+    form = form_of((name, ()))
+    assert isinstance(form, Smooth)
+    by_points = compute(replace(form, phase=None), mean, variance)
+    found = compute(form, mean, variance)
+    for field in ("mean", "square", "chi", "kappa", "energies", "pull", "lever", "cube", "tilts"):
+        assert getattr(found, field) == pytest.approx(getattr(by_points, field), rel=1e-9, abs=1e-8), field
+
+
+@pytest.mark.parametrize("variance", [1e8, 1e40, 1e300])
+def test_a_wave_of_what_spans_many_waves_is_evenly_spread(variance: float) -> None:
+    found = moments(("sin", ()), 0.0, variance)
+    assert (found.mean, found.square, found.chi, found.kappa) == pytest.approx((0.0, 0.5, 0.5, 1.5))
+    assert found.pair(0.9) < 1e-9
