@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gradlint.propagation import Profile
     from gradlint.propagation import Settings as Bounds
     from gradlint.propagation.attribution import Attribution
+    from gradlint.propagation.structure import Structure
     from gradlint.propagation.whatif import RemedyResult
 
 Place = Origin | Span
@@ -70,6 +71,13 @@ class NetworkSubject:
         from gradlint.propagation import propagate  # only where a rule asks for a number
 
         return propagate(self.network, self.bounds)
+
+    @cached_property
+    def structure(self) -> Structure:
+        """What follows what in the network."""
+        from gradlint.propagation.structure import Structure
+
+        return Structure(self.network)
 
     @cached_property
     def attribution(self) -> Attribution | None:

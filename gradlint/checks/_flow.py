@@ -31,25 +31,28 @@ class Flow:
     @property
     def parameters(self) -> frozenset[int]:
         """Identities of the parameters that get a gradient."""
-        return frozenset(id(parameter) for node in self.reached for parameter in node.parameters.values())
+        return frozenset(
+            [id(parameter) for node in self.reached if node.parameters for parameter in node.parameters.values()]
+        )
 
 
 def flow(tensor: Node, around: Node | None = None) -> Flow:
     """Follow the gradient back from `tensor`, on ways that do not lead through `around`."""
-    seen: set[int] = {id(tensor), id(around)}
+    seen = {tensor, around}
     reached: list[Node] = []
     cuts: list[Node] = []
     stack = [tensor]
+    stop = Kind.STOP
     while stack:
         node = stack.pop()
-        if not passes_gradient(node):
+        if node.kind is stop or node.gradients_off is not None:
             if node.inputs or node.parameters:
                 cuts.append(node)
             continue
         reached.append(node)
         for source in node.inputs:
-            if id(source) not in seen:
-                seen.add(id(source))
+            if source not in seen:
+                seen.add(source)
                 stack.append(source)
     return Flow(tuple(reached), tuple(sorted(cuts, key=lambda node: node.order)))
 
@@ -62,7 +65,7 @@ def is_unknown(loss: Node) -> bool:
 
 def parameters_behind(*nodes: Node) -> dict[int, Parameter]:
     """All parameters that `nodes` are computed from, by identity, whether or not a gradient gets there."""
-    return {id(p): p for node in topological(nodes) for p in node.parameters.values()}
+    return {id(p): p for node in topological(nodes) if node.parameters for p in node.parameters.values()}
 
 
 def source_of(node: Node, extra: Iterable[Kind] = ()) -> Node:
@@ -78,10 +81,10 @@ def source_of(node: Node, extra: Iterable[Kind] = ()) -> Node:
 
 def feeds_weights(nodes: Iterable[Node], start: Node) -> bool:
     """Whether a weighted layer comes after `start` among `nodes`, which are in the order in which they run."""
-    after = {id(start)}
+    after = {start}
     for node in nodes:
-        if any(id(source) in after for source in node.inputs):
+        if not after.isdisjoint(node.inputs):
             if node.weighted:
                 return True
-            after.add(id(node))
+            after.add(node)
     return False

@@ -26,11 +26,10 @@ def check_network(subject: NetworkSubject) -> Iterator[Problem]:
     network = subject.network
     if is_moot(network):
         return
-    structure = Structure(network)
     found: dict[int, list[tuple[Node, LayerProfile]]] = {}
     places: dict[int, Origin] = {}
     for layer in subject.profile.layers:
-        activation = _rectifier(structure, layer.node) if layer.dead >= DEAD_SHARE else None
+        activation = _rectifier(subject.structure, layer.node) if layer.dead >= DEAD_SHARE else None
         if activation is None:
             continue
         where = _low_bias(layer.node) or activation.origin

@@ -11,14 +11,13 @@ from gradlint.claims import THRESHOLDS, Claim, ClaimKind
 from gradlint.findings import Confidence, Evidence, Remedy
 from gradlint.network import Node
 from gradlint.propagation import propagate
-from gradlint.propagation.structure import Structure
 from gradlint.propagation.whatif.rewriting import Rewriting
 from gradlint.subjects import NetworkSubject, Problem
 
 
 def check_network(subject: NetworkSubject) -> Iterator[Problem]:
     """Compare the gradient behind each such softmax with what it would be without it."""
-    network, structure = subject.network, Structure(subject.network)
+    network, structure = subject.network, subject.structure
     if not structure.softmaxes or not subject.profile.known:
         return
     reported: set[int] = set()

@@ -11,7 +11,6 @@ from gradlint.findings import Confidence, Remedy
 from gradlint.network import Framework, Node
 from gradlint.propagation.attribution import chosen_by_hand
 from gradlint.propagation.saturation import saturated_share
-from gradlint.propagation.structure import Structure
 from gradlint.subjects import NetworkSubject, Problem
 
 _REMEDIES = {
@@ -29,8 +28,9 @@ def check_network(subject: NetworkSubject) -> Iterator[Problem]:
 
 def _saturating(subject: NetworkSubject) -> Iterator[Problem]:
     """Bounded activations behind weights of a scale chosen by hand, most of whose units have no slope left."""
-    network = subject.network
-    structure = Structure(network)
+    network, structure = subject.network, subject.structure
+    if not any(chosen_by_hand(layer) for layer in network.weighted):
+        return
     signals = {id(layer.node): layer.signal for layer in subject.profile.layers}
     saturated: list[tuple[Node, Node, float]] = []
     for activation in structure.hidden:

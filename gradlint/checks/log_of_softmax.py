@@ -52,13 +52,13 @@ def check_training(subject: TrainingSubject) -> Iterator[Problem]:
     seen: set[int] = set()
     for objective in subject.loop.objectives:
         for node in flow(objective).reached:
-            inside = any(counterpart(member.network, node) for member in subject.networks)
-            if id(node) not in seen and not inside:
-                seen.add(id(node))
-                if _trains_nothing(node):
-                    continue
-                name = subject.networks[0].network.name if len(subject.networks) == 1 else ""
-                yield from _problems(node, subject.loop.framework, name)
+            if function_of(node) not in _LOGARITHMS or id(node) in seen:
+                continue
+            seen.add(id(node))
+            if any(counterpart(member.network, node) for member in subject.networks) or _trains_nothing(node):
+                continue
+            name = subject.networks[0].network.name if len(subject.networks) == 1 else ""
+            yield from _problems(node, subject.loop.framework, name)
 
 
 def _trains_nothing(node: Node) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gradlint.checks._flow import flow, source_of
+from gradlint.checks._flow import feeds_weights, flow, source_of
 from gradlint.checks._losses import counterpart, function_of, place
 from gradlint.claims import Claim, ClaimKind
 from gradlint.findings import Confidence, Remedy
@@ -44,7 +44,7 @@ def check_network(subject: NetworkSubject) -> Iterator[Problem]:
     seen: set[int] = set()
     for output in network.outputs:
         for node in flow(output).reached:
-            if id(node) not in seen:
+            if _concerned(node) and id(node) not in seen:
                 seen.add(id(node))
                 yield from _problems(node, network.framework, network.name, claims)
                 yield from _infinite_input(node, network, claims)
@@ -55,11 +55,20 @@ def check_training(subject: TrainingSubject) -> Iterator[Problem]:
     seen: set[int] = set()
     for objective in subject.loop.objectives:
         for node in flow(objective).reached:
-            inside = any(counterpart(member.network, node) for member in subject.networks)
-            if id(node) not in seen and not inside:
-                seen.add(id(node))
+            if not _concerned(node) or id(node) in seen:
+                continue
+            seen.add(id(node))
+            if not any(counterpart(member.network, node) for member in subject.networks):
                 name = subject.networks[0].network.name if len(subject.networks) == 1 else ""
                 yield from _problems(node, subject.loop.framework, name, ())
+
+
+def _concerned(node: Node) -> bool:
+    """Whether a node is a selection, or a function without a slope at zero."""
+    kind = node.kind
+    if kind is Kind.ACTIVATION:
+        return bool(_written(node))
+    return kind is Kind.RESHAPE and node.get("operation") == "where"
 
 
 def _problems(node: Node, framework: Framework, network: str, claims: tuple[Claim, ...]) -> Iterator[Problem]:
@@ -94,8 +103,7 @@ def _infinite_input(node: Node, network: Network, claims: tuple[Claim, ...]) -> 
     if network.framework is not Framework.TORCH or _written(node) != "log" or not node.inputs:
         return
     function = function_of(source_of(node.inputs[0]))
-    takers = (layer for layer in network.weighted if layer.order > node.order)
-    if function in _CUT_OFF and any(node in topological((layer,)) for layer in takers):
+    if function in _CUT_OFF and feeds_weights(network.nodes, node):
         yield Problem(
             f"log of something that can be exactly 0 ({function} makes every negative entry 0): the result is -inf "
             "there, and the layers that get it have neither an output nor a gradient that is a number",

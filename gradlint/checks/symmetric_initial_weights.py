@@ -26,8 +26,8 @@ def check_network(subject: NetworkSubject) -> Iterator[Problem]:
     network = subject.network
     if is_moot(network):
         return
-    structure = Structure(network)
-    symmetric = [node for node in network.nodes if _constant(node) and _built_on_alike(structure, node)]
+    structure = subject.structure
+    symmetric = [node for node in network.weighted if _constant(node) and _built_on_alike(structure, node)]
     where = common_origin(initializer_origin(node) for node in symmetric)
     if where is None:
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from gradlint.network.origin import Origin
@@ -245,11 +246,14 @@ def _total(parameters: tuple[Parameter, ...]) -> int | None:
 
 def topological(outputs: tuple[Node, ...]) -> tuple[Node, ...]:
     """The nodes that `outputs` depend on, in the order in which they run."""
-    seen: dict[int, Node] = {}
+    seen: dict[Node, None] = {}
     stack = list(outputs)
     while stack:
         node = stack.pop()
-        if id(node) not in seen:
-            seen[id(node)] = node
+        if node not in seen:
+            seen[node] = None
             stack.extend(node.inputs)
-    return tuple(sorted(seen.values(), key=lambda node: node.order))
+    return tuple(sorted(seen, key=_ORDER))
+
+
+_ORDER = attrgetter("order")
