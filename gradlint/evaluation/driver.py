@@ -5,27 +5,26 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import libcst as cst
 
+from gradlint.evaluation.attempts import Attempts
 from gradlint.evaluation.classes import is_layer_class
-from gradlint.evaluation.errors import OWN_ERRORS, AttemptExceeded, BudgetExceeded, CallError, Raised
+from gradlint.evaluation.errors import OWN_ERRORS, BudgetExceeded, CallError, Raised
 from gradlint.evaluation.frames import Frame
 from gradlint.evaluation.imports import ModuleCache
 from gradlint.evaluation.inputs import InputShape
 from gradlint.evaluation.interpreter import Interpreter
 from gradlint.evaluation.limits import Budget, Limits
-from gradlint.evaluation.networks import assumed_arguments, build, needs_arguments, roots
+from gradlint.evaluation.networks import build, roots
 from gradlint.evaluation.records import Created, Record
 from gradlint.evaluation.scopes import Scope
 from gradlint.evaluation.training import training_loops
-from gradlint.evaluation.values import Class, Function, Instance, ModuleValue, Unknown, Value
-from gradlint.network import Event, Network, TrainingLoop, Unresolved
+from gradlint.evaluation.values import Instance, ModuleValue, Unknown
+from gradlint.network import Network, TrainingLoop, Unresolved
 from gradlint.sources import SourceFile, SourceLoader
 
-LIGHTNING_MODULE = "lightning.pytorch.LightningModule"
 _RENEWED = 4
 """What part of the limits drawing up networks may cost, in a file that exceeded them."""
 
@@ -114,9 +113,10 @@ class Evaluator:
         self._module(source)
         self.interpreter.record = record = self._record(source)
         self.interpreter.frames.append(Frame(source, None, None))
-        self._use_functions(record)
-        self._use_classes(record)
-        self._use_trainees(record)
+        attempts = Attempts(self.interpreter, record)
+        attempts.use_functions()
+        attempts.use_classes()
+        attempts.use_trainees()
 
     def _renew(self) -> None:
         """Go on after the limits were exceeded, with smaller ones: what was made so far is drawn up all the same."""
@@ -153,92 +153,6 @@ class Evaluator:
     def _shapes(self, record: Record, item: Created) -> list[InputShape] | None:
         known = record.forwards.get(id(item.instance))
         return [InputShape(*known[0], guessed=False)] if known else None
-
-    def _use_functions(self, record: Record) -> None:
-        """Call the functions that nothing calls, with their defaults and assumed or unknown arguments.
-
-        What a function made on assumptions is forgotten if another one turns out to call it with arguments.
-        """
-        used: list[tuple[Function, list[Created], list[Event]]] = []
-        # Those that need no arguments first: what they call need not be tried on assumptions.
-        for function in sorted(record.functions, key=lambda function: needs_arguments(function)):
-            if "__called__" not in function.attributes:
-                if self.interpreter.budget.steps > self.limits.alternatives:
-                    self.interpreter.cut_short("functions that nothing calls, after several others")
-                    break
-                created, events = len(record.created), len(record.events)
-                self._attempt(partial(self._use_function, function))
-                function.attributes.pop("__called__", None)
-                used.append((function, record.created[created:], record.events[events:]))
-        outdated = [found for found in used if "__called__" in found[0].attributes]
-        objects = {id(item) for _, created, _ in outdated for item in created}
-        happenings = {id(event) for _, _, events in outdated for event in events}
-        record.created[:] = [item for item in record.created if id(item) not in objects]
-        record.events[:] = [event for event in record.events if id(event) not in happenings]
-
-    def _use_function(self, function: Function) -> None:
-        before = len(self.interpreter.record.created)
-        self.interpreter.frame.syntax = function.syntax
-        arguments, assumptions = assumed_arguments(self.interpreter, function, 0)
-        try:
-            self.interpreter.call(function, **arguments)
-        finally:
-            for item in self.interpreter.record.created[before:]:
-                item.instance.hidden.setdefault("assumptions", assumptions)
-
-    def _use_classes(self, record: Record) -> None:
-        """Instantiate the layers and models that nothing instantiates, with their defaults and assumed arguments."""
-        classes = [cls for cls in record.classes if is_layer_class(cls)]
-        used_as_base = {id(base) for cls in classes for base in cls.mro[1:]}
-        for cls in classes:
-            if "__instantiated__" in cls.namespace:
-                continue
-            if id(cls) in used_as_base and not (cls.namespace.keys() & {"forward", "call"}):
-                continue
-            self._attempt(partial(self._use_class, cls))
-
-    def _use_class(self, cls: Class) -> None:
-        interpreter = self.interpreter
-        interpreter.frame.syntax = cls.syntax
-        initializer = cls.find("__init__")
-        before = len(interpreter.record.created)
-        arguments: dict[str, Value] = {}
-        assumptions: list[str] = []
-        if isinstance(initializer, Function):
-            arguments, assumptions = assumed_arguments(interpreter, initializer, 1)
-        interpreter.instantiate(cls, **arguments)
-        for item in interpreter.record.created[before:]:
-            item.instance.hidden.setdefault("assumptions", assumptions)
-
-    def _use_trainees(self, record: Record) -> None:
-        """Train the Lightning modules that no trainer of the file trains, one step each."""
-        trainees = [item.instance for item in record.created if item.instance.cls.derives_from(LIGHTNING_MODULE)]
-        if trainees:
-            from gradlint.frameworks.lightning_trainer import rehearse
-
-            for module in trainees:
-                self._attempt(partial(rehearse, self.interpreter, module))
-
-    def _attempt(self, action: Callable[[], object]) -> None:
-        """Do something that the source itself does not; what costs too much leaves nothing behind."""
-        interpreter = self.interpreter
-        depth, record = len(interpreter.frames), interpreter.record
-        created, events = len(record.created), len(record.events)
-        try:
-            with interpreter.budget.trying(lambda: len(record.created) > created or len(record.events) > events):
-                action()
-        except AttemptExceeded as error:
-            interpreter.cut_short(str(error))
-            del record.created[created:], record.events[events:]
-        except OWN_ERRORS as error:
-            self.interpreter.failed(error)
-        except Raised as error:
-            self.interpreter.unknown(f"the program would stop here: {error}")
-        finally:
-            del self.interpreter.frames[depth:]
-            self.interpreter.trails.clear()
-            self.interpreter.layer_calls = self.interpreter.uncertain = 0
-            self.interpreter.training = self.interpreter.gradients = True
 
     def _evaluate_call(self, source: SourceFile, call: str) -> Evaluation:
         interpreter = self.interpreter

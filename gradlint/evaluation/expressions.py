@@ -15,7 +15,7 @@ from gradlint.evaluation.errors import Raised
 from gradlint.evaluation.iteration import is_uncertain
 from gradlint.evaluation.scopes import Scope
 from gradlint.evaluation.targets import target
-from gradlint.evaluation.values import MISSING, Deferred, Function, Tensor, Unknown, Value
+from gradlint.evaluation.values import MISSING, Deferred, Function, Instance, Tensor, Unknown, Value
 
 if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
@@ -25,7 +25,15 @@ _handles = EXPRESSIONS.handles
 
 @functools.lru_cache(maxsize=8192)
 def _literal(text: str) -> Any:
+    """The value of a literal; the most common ones do without Python's compiler."""
+    if text.isdecimal() and (text[0] != "0" or text == "0"):
+        return int(text)
+    if text[0] in "'\"" and "\\" not in text and "\r" not in text:
+        return text[3:-3] if text[:3] in _TRIPLE else text[1:-1]
     return ast.literal_eval(text)
+
+
+_TRIPLE = ('"""', "'''")
 
 
 @_handles(cst.Name)
@@ -195,13 +203,28 @@ def _attribute(syntax: cst.Attribute) -> Run:
     find, absent = attributes.find, attributes.absent
 
     def run(interpreter: Interpreter, scope: Scope) -> Value:
-        value = receiver(interpreter, scope)
+        return of(interpreter, receiver(interpreter, scope))
+
+    def of(interpreter: Interpreter, value: Value) -> Value:
         if type(value) is Tensor:
             interpreter.frames[-1].syntax = syntax
         found = find(interpreter, value, name)
         return absent(interpreter, value, name) if found is MISSING else found
 
-    return run
+    if type(syntax.value) is not cst.Name:
+        return run
+    variable = syntax.value.value
+
+    def of_variable(interpreter: Interpreter, scope: Scope) -> Value:
+        value = scope.variables.get(variable)
+        if type(value) is not Instance:
+            return of(interpreter, receiver(interpreter, scope))
+        found = value.attrs.get(name, MISSING)
+        if found is MISSING or name in value.cls.namespace:
+            return of(interpreter, value)
+        return found
+
+    return of_variable
 
 
 @_handles(cst.Subscript)

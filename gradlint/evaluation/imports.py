@@ -6,6 +6,7 @@ library does not evaluate the library.
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,24 +26,20 @@ if TYPE_CHECKING:
 
 
 class ModuleCache:
-    """The modules of the project that were evaluated so far, by path, and the symbols of everything else."""
+    """The modules of the project that were evaluated so far, by path."""
 
     def __init__(self, loader: SourceLoader) -> None:
         self.loader = loader
         self.records: dict[Path, Record] = {}
         self.followed: frozenset[Path] = frozenset()
         self._values: dict[Path, ModuleValue] = {}
-        self._symbols: dict[str, Value] = {}
         self._stars: dict[int, list[str]] = {}
 
     # Names.
 
     def symbol(self, name: str) -> Value:
         """The value of a dotted name outside the project."""
-        value = self._symbols.get(name, MISSING)
-        if value is MISSING:
-            value = self._symbols[name] = _library_value(name)
-        return value
+        return _library_value(name)
 
     def builtin(self, interpreter: Interpreter, name: str, scope: Scope) -> Value:
         """What a name means that no scope binds: a builtin, a name from `import *`, or unknown."""
@@ -271,6 +268,7 @@ def _is_table_first(dotted: str) -> bool:
     return dotted.partition(".")[0] in _TABLE_FIRST
 
 
+@functools.lru_cache(maxsize=65_536)
 def _library_value(name: str) -> Value:
     from gradlint.evaluation.stdlib import lookup
 

@@ -18,9 +18,10 @@ class Limits:
     it cuts depends on the machine; `depth` nested calls; `nodes` graph nodes; `iterations` those of one loop;
     `items` the length of one container; `characters` of one string;
     `bits` the size of one integer; `networks` how many networks are drawn up.
-    Once a file has cost `alternatives` steps, functions that nothing calls are no longer tried: a library may
-    offer dozens of builders for variants of one network. One that is tried is given up after `attempt` steps, or
-    after `idle` steps in which it has made no layer and trained nothing.
+    Once a file has cost `alternatives` steps, of the functions that nothing calls only those are tried that lead to
+    code which has not run yet, and after `news` steps none: a library may offer dozens of builders for variants of one
+    network. One that is tried is given up after `attempt` steps, or after `idle` steps in which it has made no layer
+    and trained nothing.
     """
 
     steps: int = 120_000
@@ -32,7 +33,8 @@ class Limits:
     characters: int = 100_000
     bits: int = 4_096
     networks: int = 400
-    alternatives: int = 6_000
+    alternatives: int = 2_000
+    news: int = 6_000
     attempt: int = 30_000
     idle: int = 8_000
     instances: int = 8_000

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
@@ -14,6 +16,7 @@ from gradlint.evaluation.compiling import Bind, Run, expression
 from gradlint.evaluation.initializers import walks_layers, watched_loop
 from gradlint.evaluation.iteration import is_uncertain
 from gradlint.evaluation.scopes import Scope
+from gradlint.evaluation.syntax import descendants
 from gradlint.evaluation.targets import target
 from gradlint.evaluation.values import Instance, Unknown, walk
 from gradlint.frameworks.modules import all_parameters
@@ -79,10 +82,10 @@ class _Items:
     times: int | None
 
 
-def _items(interpreter: Interpreter, iterable: Any, syntax: cst.For) -> _Items:
+def _items(interpreter: Interpreter, iterable: Any, optimizes: Callable[[], bool]) -> _Items:
     uncertain = is_uncertain(iterable)
     values = interpreter.iterate(iterable)
-    if isinstance(iterable, range) and len(values) > _MOST_OBJECTS and _optimizes(syntax):
+    if isinstance(iterable, range) and len(values) > _MOST_OBJECTS and optimizes():
         return _Items([Unknown("which of many iterations this is", interpreter.origin())], False, len(values))
     one_for_all = len(values) == 1 and not isinstance(iterable, range)
     return _Items(values, uncertain, None if one_for_all or uncertain else len(values))
@@ -90,23 +93,20 @@ def _items(interpreter: Interpreter, iterable: Any, syntax: cst.For) -> _Items:
 
 def _optimizes(syntax: cst.For) -> bool:
     """Whether the body of a loop computes gradients itself: it runs once, and that has to stand for all times."""
-    stack: list[cst.CSTNode] = [syntax.body]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, cst.Attribute) and node.attr.value in _GRADIENTS:
-            return True
-        if not isinstance(node, (cst.FunctionDef, cst.ClassDef)):
-            stack.extend(node.children)
-    return False
+    return any(
+        isinstance(node, cst.Attribute) and node.attr.value in _GRADIENTS
+        for node in descendants(syntax.body, but=(cst.FunctionDef, cst.ClassDef))
+    )
 
 
 def for_loop(syntax: cst.For) -> Run:
     """The closure of a `for` statement."""
     iterable, bind = expression(syntax.iter), target(syntax.target)
     watched = walks_layers(syntax)
+    optimizes = functools.cache(partial(_optimizes, syntax))  # few loops need to know
 
     def run(interpreter: Interpreter, scope: Scope) -> Any:
-        items = _items(interpreter, iterable(interpreter, scope), syntax)
+        items = _items(interpreter, iterable(interpreter, scope), optimizes)
         if not watched:
             return _run_over(interpreter, syntax, scope, items, bind)
         return watched_loop(

@@ -22,7 +22,10 @@ DISTRIBUTION = "distribution"
 """Key of `Tensor.attributes` under which a tensor that is no parameter keeps what its entries were drawn from."""
 
 MAX_VALUES = 64
-"""How many entries a tensor may have for them to be kept."""
+"""How many entries a constant may have for them to be kept."""
+
+MAX_COMPUTED = 1024
+"""How many entries may be computed from others that are known."""
 
 
 def number(value: Value) -> float | None:
@@ -41,6 +44,11 @@ def integer(value: Value) -> int | None:
 def fits(shape: Shape) -> bool:
     """Whether a tensor of this shape is small enough to keep its entries."""
     return math.prod(shape) <= MAX_VALUES
+
+
+def too_many(shape: Shape | None) -> bool:
+    """Whether a tensor of this shape has more entries than are computed one by one."""
+    return shape is not None and math.prod(shape) > MAX_COMPUTED
 
 
 def combine(function: Callable[..., Any], *operands: Any) -> Any:
@@ -76,7 +84,7 @@ def folded(function: Callable[..., Any] | None, *operands: Value) -> Any:
     if function is None:
         return None
     known = [operand.values if isinstance(operand, Tensor) else number(operand) for operand in operands]
-    if None in known:
+    if None in known or any(type(operand) is Tensor and too_many(operand.shape) for operand in operands):
         return None
     ranks = {operand.shape for operand in operands if isinstance(operand, Tensor) and operand.shape}
     return combine(function, *known) if len(ranks) <= 1 else None
@@ -148,7 +156,8 @@ def _carry(source: Tensor, result: Tensor, factor: float = 1.0, shift: float = 0
 
 def result_dtype(*operands: Value) -> str:
     """The dtype of arithmetic on these operands: numbers only count by their category."""
-    dtype = shapes.promoted(operand.dtype for operand in operands if isinstance(operand, Tensor))
+    dtypes = [operand.dtype for operand in operands if isinstance(operand, Tensor)]
+    dtype = dtypes[0] if len(dtypes) == 1 or (len(dtypes) == 2 and dtypes[0] == dtypes[1]) else shapes.promoted(dtypes)
     floats = any(isinstance(operand, float) for operand in operands)
     if floats and not shapes.is_floating(dtype):
         return "float32"

@@ -18,7 +18,7 @@ Pads = tuple[tuple[int, int], ...]
 
 def is_size(value: Any) -> bool:
     """Whether `value` is a known integer (and no truth value)."""
-    return isinstance(value, int) and not isinstance(value, bool)
+    return type(value) is int or (isinstance(value, int) and type(value) is not bool)
 
 
 def sizes(value: Any) -> Shape | None:
@@ -48,6 +48,8 @@ def axes_of(axes: Any, rank: int) -> tuple[int, ...] | None:
 
 def broadcast(*shapes: Shape | None) -> Shape | None:
     """The shape of an elementwise operation on operands of these shapes."""
+    if len(shapes) == 2 and shapes[0] == shapes[1]:
+        return shapes[0]
     result: list[int] = []
     for shape in shapes:
         if shape is None:
@@ -146,11 +148,8 @@ def per_axis(value: Any, count: int) -> tuple[int, ...] | None:
     """A setting per spatial axis from one integer or a sequence; None when it is not known."""
     if is_size(value):
         return (value,) * count
-    if isinstance(value, (tuple, list)) and all(is_size(item) for item in value):
-        if len(value) == count:
-            return tuple(value)
-        if len(value) == 1:
-            return tuple(value) * count
+    if isinstance(value, (tuple, list)) and len(value) in (count, 1) and all(map(is_size, value)):
+        return tuple(value) if len(value) == count else tuple(value) * count
     return None
 
 
@@ -188,7 +187,7 @@ def convolved(
 ) -> Shape:
     """Spatial sizes after a convolution or pooling; `padding` holds (before, after) pairs."""
     rows = zip(spatial, kernel, stride, padding, dilation, strict=True)
-    return tuple(window(n, k, s, p, d, ceil) for n, k, s, p, d in rows)
+    return tuple([window(n, k, s, p, d, ceil) for n, k, s, p, d in rows])
 
 
 def deconvolved(

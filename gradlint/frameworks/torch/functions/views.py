@@ -10,7 +10,7 @@ from gradlint.evaluation.errors import ShapeMismatch
 from gradlint.evaluation.values import Tensor, Value
 from gradlint.frameworks import shapes
 from gradlint.frameworks.gradients import pass_on
-from gradlint.frameworks.nodes import adopt, integer, reshaped
+from gradlint.frameworks.nodes import adopt, integer, reshaped, too_many
 from gradlint.frameworks.torch.arguments import dtype_name
 from gradlint.frameworks.torch.functions.tables import Table, spread, tensor
 from gradlint.network import Shape
@@ -44,8 +44,9 @@ def viewed(ctx: Context, x: Tensor, shape: Shape | None, class_name: str = "") -
     if shape is not None and shape == x.shape:
         return x
     values = None
-    if x.values is not None and shape is not None and 0 not in shape and (entries := flat(x.values)) is not None:
-        values = nested(entries, shape)
+    if x.values is not None and shape is not None and 0 not in shape and not too_many(shape):
+        entries = flat(x.values)
+        values = None if entries is None else nested(entries, shape)
     return pass_on(x, reshaped(ctx, x, shape, "view", class_name, values))
 
 

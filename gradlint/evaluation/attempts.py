@@ -1,0 +1,160 @@
+"""What nothing in a file uses: its functions are called and its layers are built all the same, on assumptions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from gradlint.evaluation.classes import is_layer_class
+from gradlint.evaluation.errors import OWN_ERRORS, AttemptExceeded, Raised
+from gradlint.evaluation.networks import assumed_arguments, needs_arguments
+from gradlint.evaluation.syntax import descendants
+from gradlint.evaluation.values import Class, Deferred, Function, ModuleValue, Value
+
+if TYPE_CHECKING:
+    from gradlint.evaluation.interpreter import Interpreter
+    from gradlint.evaluation.records import Created, Record
+    from gradlint.network import Event
+
+LIGHTNING_MODULE = "lightning.pytorch.LightningModule"
+
+
+class Attempts:
+    """Tries out what the program of one file, whose `record` this is, has not run by itself."""
+
+    def __init__(self, interpreter: Interpreter, record: Record) -> None:
+        self.interpreter = interpreter
+        self.record = record
+        self._tried: list[Function] = []
+        self._mentioned: set[str] = set()
+        """The names in the bodies of functions that were tried."""
+
+    def use_functions(self) -> None:
+        """Call the functions that nothing calls, with their defaults and assumed or unknown arguments.
+
+        What a function made on assumptions is forgotten if another one turns out to call it with arguments.
+        """
+        record, budget = self.record, self.interpreter.budget
+        used: list[tuple[Function, list[Created], list[Event]]] = []
+        # Those that need no arguments first: what they call need not be tried on assumptions.
+        for function in sorted(record.functions, key=needs_arguments):
+            if "__called__" in function.attributes:
+                continue
+            if budget.steps > budget.limits.news:
+                self.interpreter.cut_short("functions that nothing calls, after several others")
+                break
+            if budget.steps > budget.limits.alternatives and not self._leads_to_news(function):
+                self.interpreter.cut_short("functions that nothing calls, and that run only what others ran already")
+                continue
+            self._tried.append(function)
+            created, events = len(record.created), len(record.events)
+            self._attempt(partial(self._use_function, function))
+            function.attributes.pop("__called__", None)
+            used.append((function, record.created[created:], record.events[events:]))
+        outdated = [found for found in used if "__called__" in found[0].attributes]
+        objects = {id(item) for _, created, _ in outdated for item in created}
+        happenings = {id(event) for _, _, events in outdated for event in events}
+        record.created[:] = [item for item in record.created if id(item) not in objects]
+        record.events[:] = [event for event in record.events if id(event) not in happenings]
+
+    def _leads_to_news(self, function: Function) -> bool:
+        """Whether `function` is the first to name some function or layer of the source that has never run."""
+        while self._tried:
+            self._mentioned.update(_names(self._tried.pop().syntax.body))
+        return any(_is_new(_value(function, name)) for name in {*_names(function.syntax.body)} - self._mentioned)
+
+    def _use_function(self, function: Function) -> None:
+        before = len(self.record.created)
+        self.interpreter.frame.syntax = function.syntax
+        arguments, assumptions = assumed_arguments(self.interpreter, function, 0)
+        try:
+            self.interpreter.call(function, **arguments)
+        finally:
+            self._assume(before, assumptions)
+
+    def use_classes(self) -> None:
+        """Instantiate the layers and models that nothing instantiates, with their defaults and assumed arguments."""
+        classes = [cls for cls in self.record.classes if is_layer_class(cls)]
+        used_as_base = {id(base) for cls in classes for base in cls.mro[1:]}
+        for cls in classes:
+            if "__instantiated__" in cls.namespace:
+                continue
+            if id(cls) in used_as_base and not (cls.namespace.keys() & {"forward", "call"}):
+                continue
+            self._attempt(partial(self._use_class, cls))
+
+    def _use_class(self, cls: Class) -> None:
+        interpreter = self.interpreter
+        interpreter.frame.syntax = cls.syntax
+        initializer = cls.find("__init__")
+        before = len(self.record.created)
+        arguments: dict[str, Value] = {}
+        assumptions: list[str] = []
+        if isinstance(initializer, Function):
+            arguments, assumptions = assumed_arguments(interpreter, initializer, 1)
+        interpreter.instantiate(cls, **arguments)
+        self._assume(before, assumptions)
+
+    def _assume(self, before: int, assumptions: list[str]) -> None:
+        for item in self.record.created[before:]:
+            item.instance.hidden.setdefault("assumptions", assumptions)
+
+    def use_trainees(self) -> None:
+        """Train the Lightning modules that no trainer of the file trains, one step each."""
+        trainees = [item.instance for item in self.record.created if item.instance.cls.derives_from(LIGHTNING_MODULE)]
+        if trainees:
+            from gradlint.frameworks.lightning_trainer import rehearse
+
+            for module in trainees:
+                self._attempt(partial(rehearse, self.interpreter, module))
+
+    def _attempt(self, action: Callable[[], object]) -> None:
+        """Do something that the source itself does not; what costs too much leaves nothing behind."""
+        interpreter, record = self.interpreter, self.record
+        depth = len(interpreter.frames)
+        created, events = len(record.created), len(record.events)
+        try:
+            with interpreter.budget.trying(lambda: len(record.created) > created or len(record.events) > events):
+                action()
+        except AttemptExceeded as error:
+            interpreter.cut_short(str(error))
+            del record.created[created:], record.events[events:]
+        except OWN_ERRORS as error:
+            interpreter.failed(error)
+        except Raised as error:
+            interpreter.unknown(f"the program would stop here: {error}")
+        finally:
+            del interpreter.frames[depth:]
+            interpreter.trails.clear()
+            interpreter.layer_calls = interpreter.uncertain = 0
+            interpreter.training = interpreter.gradients = True
+
+
+def _names(syntax: cst.CSTNode) -> Iterator[str]:
+    """The names in a piece of source, also those of one name's attributes (`blocks.Bottleneck`)."""
+    for node in descendants(syntax):
+        if isinstance(node, cst.Name):
+            yield node.value
+        elif isinstance(node, cst.Attribute) and isinstance(node.value, cst.Name):
+            yield f"{node.value.value}.{node.attr.value}"
+
+
+def _value(function: Function, name: str) -> Value:
+    """What a name in the body of a function means before the function has run; `MISSING` if it is its own."""
+    head, _, attribute = name.partition(".")
+    value = function.scope.find(head)
+    if attribute and type(value) is ModuleValue:
+        return value.scope.find(attribute)
+    return value
+
+
+def _is_new(value: Value) -> bool:
+    """Whether something of the source has never been needed, called or built."""
+    if type(value) is Function:
+        return "__called__" not in value.attributes
+    if type(value) is Class:
+        return "__instantiated__" not in value.namespace and is_layer_class(value)
+    return type(value) is Deferred

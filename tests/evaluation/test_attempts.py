@@ -1,0 +1,101 @@
+"""What nothing in a file uses is tried on assumptions: all of a small file, and of a large one what has not run yet."""
+
+from __future__ import annotations
+
+import pytest
+
+from gradlint.evaluation.driver import Evaluation, Evaluator
+from gradlint.evaluation.limits import Limits
+from gradlint.sources import SourceFile, SourceLoader
+
+LIBRARY = """\
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.layer = nn.Linear(width, width)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+class Bottleneck(Block):
+    def forward(self, x):
+        return x + self.layer(x)
+
+
+class Net(nn.Module):
+    def __init__(self, block, depth, head=None):
+        super().__init__()
+        self.blocks = nn.Sequential(*[block(32) for _ in range(depth)])
+        self.head = head or nn.Linear(32, 2)
+
+    def forward(self, x):
+        return self.head(self.blocks(x))
+
+
+def _head():
+    return nn.Linear(32, 10)
+
+
+def _net(block, depth, **kwargs):
+    return Net(block, depth, **kwargs)
+
+
+def small():
+    return _net(Block, 2)
+
+
+def large():
+    return _net(Block, 3)
+
+
+def with_bottlenecks():
+    return _net(Bottleneck, 4)
+
+
+def with_many_bottlenecks():
+    return _net(Bottleneck, 5)
+
+
+def with_head():
+    return _net(Block, 6, head=_head())
+"""
+
+
+def depths(evaluation: Evaluation) -> list[int]:
+    """How many blocks the networks of the library have, in order."""
+    counts = [sum(len(parameter.shape or ()) == 2 for parameter in net.parameters) for net in evaluation.networks]
+    return [count - 1 for count in counts]
+
+
+def evaluate(text: str, limits: Limits) -> Evaluation:
+    return Evaluator(SourceLoader(), limits).evaluate(SourceFile.from_text(text, "library.py"))
+
+
+def test_every_builder_of_a_small_file_is_called() -> None:
+    assert depths(evaluate(LIBRARY, Limits())) == [2, 3, 4, 5, 6]
+
+
+def test_of_a_costly_file_those_builders_are_called_that_lead_to_code_which_has_not_run() -> None:
+    evaluation = evaluate(LIBRARY, Limits(alternatives=1))
+    assert depths(evaluation) == [2, 4, 6]
+    assert any("run only what others ran already" in note for note in evaluation.notes)
+
+
+def test_of_a_very_costly_file_no_more_builders_are_called() -> None:
+    evaluation = evaluate(LIBRARY, Limits(alternatives=1, news=75))
+    assert depths(evaluation) == [2, 4]
+    assert any("after several others" in note for note in evaluation.notes)
+
+
+@pytest.mark.parametrize(
+    "call", ["large()", "with_many_bottlenecks()", "_net(Bottleneck, 7)"], ids=["large", "bottlenecks", "own"]
+)
+def test_any_builder_can_be_asked_for(call: str) -> None:
+    limits = Limits(alternatives=1, news=1)
+    evaluation = Evaluator(SourceLoader(), limits).evaluate(SourceFile.from_text(LIBRARY, "library.py"), call)
+    assert len(evaluation.networks) == 1
+    assert evaluation.networks[0].complete
