@@ -137,7 +137,7 @@ def check_bytes(data: bytes, name: str, settings: Settings, progress: Progress |
     if discovery.excludes(name):
         return Report(seconds=time.perf_counter() - start)
     linter = Linter(settings, plan.catalogue, plan.rules, _names([found]))
-    with _prober(settings, progress) as prober:
+    with linter, _prober(settings, progress) as prober:
         result = linter.lint(found, data)
         report = old_code.sift(_report(plan, [result]), plan.codes)
         report = _measured(plan, report, [result], prober)
@@ -243,10 +243,10 @@ def _lint(
     if files:
         from gradlint.linting import Linter
 
-        linter = Linter(plan.settings, plan.catalogue, plan.rules, names)
-        for found in files:
-            results.append(linter.lint(found))
-            tell(results[-1])
+        with Linter(plan.settings, plan.catalogue, plan.rules, names) as linter:
+            for found in files:
+                results.append(linter.lint(found))
+                tell(results[-1])
     return results
 
 

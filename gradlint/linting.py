@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradlint.catalogue import Catalogue, Rule
 from gradlint.config import Measuring, Settings
@@ -19,7 +19,7 @@ from gradlint.network import Network, Origin
 from gradlint.results import Dependencies, Failure, FileResult, Guard, PlacedSuppression, finding_of
 from gradlint.sources import Found, Scope, SourceError, SourceFile, SourceLoader
 from gradlint.sources.parsing import syntax_error
-from gradlint.stack import on_deep_stack
+from gradlint.stack import DeepStack
 from gradlint.subjects import NetworkSubject, Place, Problem, TrainingSubject, Unreadable
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Linter:
     """Lints files one by one; what they import from each other is read and parsed once.
 
     `names` says how the run calls each of its files, by their real paths: a finding is reported in one of them.
+    The thread that it lints in ends with the context.
     """
 
     def __init__(
@@ -74,6 +75,13 @@ class Linter:
         self.measures = settings.measuring is not Measuring.OFF
         self.loader = SourceLoader(self.names)
         self._linted = 0
+        self._deep_stack = DeepStack()
+
+    def __enter__(self) -> Linter:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._deep_stack.__exit__(*error)
 
     def lint(self, found: Found, data: bytes | None = None) -> FileResult:
         """Everything there is to say about a file; `data` is its content where it is not to be read from disk."""
@@ -90,7 +98,7 @@ class Linter:
             return replace(_glance(source, found.named), dependencies=self._dependencies())
         guard = Guard(found.name)
         with _collecting_afterwards():
-            result = guard(on_deep_stack, lambda: self._lint(source, guard))
+            result = guard(self._deep_stack, lambda: self._lint(source, guard))
         result = result or FileResult(found.name)
         return replace(result, failures=tuple(guard.failures), dependencies=self._dependencies())
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import signal
 import sys
 import threading
+import time
+import weakref
 
 import pytest
 
-from gradlint.stack import on_deep_stack
+from gradlint.stack import DeepStack, on_deep_stack
 
 
 def depth(n: int) -> int:
@@ -30,3 +33,41 @@ def test_nothing_stays_changed() -> None:
     before = (sys.getrecursionlimit(), threading.stack_size(), threading.active_count())
     on_deep_stack(lambda: None)
     assert (sys.getrecursionlimit(), threading.stack_size(), threading.active_count()) == before
+
+
+def test_one_stack_serves_several_functions() -> None:
+    with DeepStack() as run:
+        threads = {run(threading.get_ident) for _ in range(3)}
+        with pytest.raises(KeyError):
+            run(lambda: {}["x"])
+        assert threads == {run(threading.get_ident)} != {threading.get_ident()}
+
+
+def test_a_result_is_not_kept() -> None:
+    class Result:
+        pass
+
+    with DeepStack() as run:
+        kept = weakref.ref(run(Result))
+        assert kept() is None
+
+
+def test_a_stack_that_is_not_used_has_no_thread() -> None:
+    before = threading.active_count()
+    with DeepStack():
+        assert threading.active_count() == before
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals to threads")
+def test_who_interrupts_does_not_wait() -> None:
+    start = time.monotonic()
+    ended = threading.Event()
+
+    def interrupted() -> None:
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        ended.wait(60)
+
+    with pytest.raises(KeyboardInterrupt):
+        on_deep_stack(interrupted)
+    ended.set()
+    assert time.monotonic() - start < 30
