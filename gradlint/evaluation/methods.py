@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ _MUTATING = {
 }
 # Methods whose result may be far larger than what goes in.
 _UNBOUNDED = frozenset({"ljust", "rjust", "center", "zfill", "expandtabs", "format", "format_map", "to_bytes"})
+_LARGE_NUMBER = re.compile(r"\d{5}")
 _SPECIAL_METHODS = frozenset({"__len__", "__getitem__", "__contains__", "__setitem__", "__delitem__", "__iter__"})
 
 
@@ -126,7 +128,7 @@ def _is_wide(interpreter: Any, name: str, value: Any, args: tuple[Any, ...], kwa
     if any(isinstance(arg, int) and abs(arg) > limit for arg in (*args, *kwargs.values())):
         return name != "format" and name != "format_map"
     if name in ("format", "format_map"):
-        return any(len(run) > 4 for run in "".join(c if c.isdigit() else " " for c in str(value)).split())
+        return _LARGE_NUMBER.search(str(value)) is not None
     return False
 
 

@@ -29,7 +29,14 @@ from gradlint.evaluation.values import (
     walk,
 )
 from gradlint.frameworks.keras.state import MADE_IN_CALL
-from gradlint.frameworks.modules import children, may_have_parameters, named_modules, own_parameters, parameters_of
+from gradlint.frameworks.modules import (
+    children,
+    may_have_parameters,
+    may_hold,
+    named_modules,
+    own_parameters,
+    parameters_of,
+)
 from gradlint.network import Framework, Kind, Network, Node, Unresolved, topological
 
 if TYPE_CHECKING:
@@ -78,7 +85,7 @@ def roots(created: list[Created]) -> list[Created]:
             continue
         parts.update(map(id, children(item.instance).values()))
         for value in item.instance.attrs.values():
-            if isinstance(value, (list, tuple, dict)):
+            if may_hold(value):
                 parts.update(id(inner) for inner in walk(value, 3) if isinstance(inner, Instance))
     return [
         item
@@ -284,8 +291,7 @@ def _finish_nodes(layers: list[tuple[str, Instance]], owners: dict[int, str], no
             key: value
             for key, value in node.attributes.items()
             if type(value) in _MAY_HOLD_UNKNOWN
-            and (value is not None or key in needed)
-            and (value is None or contains_unknown(value) is not None)
+            and (key in needed if value is None else contains_unknown(value) is not None)
         }
         if unknown:
             node.attributes = {key: value for key, value in node.attributes.items() if key not in unknown}

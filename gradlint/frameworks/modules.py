@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from gradlint.evaluation.values import Class, Instance, Tensor, Value
+from gradlint.evaluation.values import Class, DefaultDict, Instance, Tensor, Value
 from gradlint.network import Kind, Parameter
 
 _ROOTS = frozenset({"torch.nn.Module", "keras.Layer"})
@@ -58,13 +58,20 @@ def children(instance: Instance) -> dict[str, Instance]:
         return {name: value for name, value in attrs.items() if type(value) is Instance and is_layer(value)}
     return {
         name: layer
-        for key, value in instance.attrs.items()
-        if type(value) in _HOLDERS
+        for key, value in attrs.items()
+        if type(value) is Instance or may_hold(value)
         for name, layer in _tracked(key, value, 4)
     }
 
 
-_HOLDERS = frozenset({list, tuple, dict, Instance})
+_CONTAINERS = frozenset({list, tuple, dict, DefaultDict})
+_HOLDERS = frozenset({*_CONTAINERS, Instance})
+
+
+def may_hold(value: Value) -> bool:
+    """Whether there may be objects in `value`, a container."""
+    kind = type(value)
+    return kind in _CONTAINERS and not _HOLDERS.isdisjoint(map(type, value.values() if isinstance(value, dict) else value))
 
 
 def _is_keras(cls: Class) -> bool:
