@@ -99,6 +99,7 @@ class Linter:
         guard = Guard(found.name)
         with _collecting_afterwards():
             result = guard(self._deep_stack, lambda: self._lint(source, guard))
+        self.loader.done(found.path)
         result = result or FileResult(found.name)
         return replace(result, failures=tuple(guard.failures), dependencies=self._dependencies())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,7 +31,8 @@ class SourceLoader:
         self._names = dict(names or {})
         self.loaded: dict[str, SourceFile | None] = {}
         self.found: dict[tuple[str, str, int], Path | None] = {}
-        self._sources: dict[str, SourceFile | None] = {}
+        self._sources: OrderedDict[str, SourceFile | None] = OrderedDict()
+        self._shared: set[str] = set()
         self._reals: dict[Path, str] = {}
         self._folders: dict[str, frozenset[str]] = {}
         self._roots: dict[str, tuple[str, ...]] = {}
@@ -70,17 +72,22 @@ class SourceLoader:
             real = self._real(source.path)
             self._sources[real] = self.loaded[real] = source
 
+    def done(self, path: Path) -> None:
+        """All is said about the file at `path`: unless others have asked for it, it is the first to be let go of."""
+        real = self._real(path)
+        self._shared.update(self.loaded.keys() - {real})
+        if real in self._sources and real not in self._shared:
+            self._sources.move_to_end(real, last=False)
+
     def release(self, maximum: int) -> None:
-        """Where more than `maximum` bytes of source are held with their trees, let go of the half used least lately."""
+        """Where more than `maximum` bytes of source are held with their trees, let go of those used least lately."""
         parsed = [source for source in self._sources.values() if source is not None and source.is_parsed]
         held = sum(len(source.data) for source in parsed)
-        if held <= maximum:
-            return
         for source in parsed:
+            if held <= maximum:
+                break
             source.release()
             held -= len(source.data)
-            if 2 * held <= maximum:
-                break
 
     def _name(self, real: Path) -> str:
         if real in self._names:

@@ -106,9 +106,25 @@ def test_the_trees_used_least_lately_are_let_go(tmp_path: Path) -> None:
     loader.release(maximum=18)
     assert all(source.is_parsed for source in sources.values())
     loader.release(maximum=17)
-    assert [name for name, source in sources.items() if source.is_parsed] == ["a.py"]
+    assert [name for name, source in sources.items() if source.is_parsed] == ["a.py", "c.py"]
     assert loader.load(tmp_path / "b.py") is sources["b.py"]
     assert sources["b.py"].module.body
+
+
+def test_the_trees_that_nobody_imports_are_let_go_first(tmp_path: Path) -> None:
+    loader = SourceLoader()
+    sources = []
+    for name, imported in (("a.py", "b.py"), ("b.py", "a.py"), ("c.py", "a.py")):
+        loader.forget()
+        for file in (tmp_path / name, tmp_path / imported):
+            file.write_text("x = 1\n")
+            source = loader.load(file)
+            assert source is not None
+            assert source.module.body
+        sources.append(loader.load(tmp_path / name))
+        loader.done(tmp_path / name)
+    loader.release(maximum=12)
+    assert [source is not None and source.is_parsed for source in sources] == [True, True, False]
 
 
 def test_other_files_are_named_from_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
