@@ -10,7 +10,7 @@ from gradlint.propagation import attention, combining, matmul, normalization, po
 from gradlint.propagation.context import Context, NotModelled, describe
 from gradlint.propagation.dead import RECTIFIERS
 from gradlint.propagation.finite_width import after_function, after_weights
-from gradlint.propagation.forward import drawn, dropout_rate, passage
+from gradlint.propagation.forward import Passage, drawn, dropout_rate, passage
 from gradlint.propagation.functions import Key, key_of
 from gradlint.propagation.geometry import entries, extent
 from gradlint.propagation.moments import Moments, moments
@@ -21,7 +21,9 @@ Rule = Callable[[Node, Gradient, Context], list[Gradient]]
 
 def transposed(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
     """W^T g: the squared L2 norm grows by weight variance times fan-in, of taps that fall inside the input."""
-    found = drawn(node, context)
+    found = context.drawn.get(node)
+    if found is None or context.standing_in:
+        found = drawn(node, context)
     weights, fan, inputs = found.weights, found.fan, found.units
     if weights.family == "identity":
         return [gradient.times(weights.gain**2)]
@@ -75,6 +77,9 @@ def _units_out(node: Node) -> float:
 
 def activation(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
     """phi'(z) g, where pooling may have chosen the entries."""
+    found = context.passages.get(node) if gradient.selected is None else None
+    if found is not None:
+        return [_through(node, found, gradient, context)]
     special = attention.SOFTMAX_LIKE_BACK.get(node.attributes.get("function", ""))
     if special is not None:
         return [special(node, context.signal(node.inputs[0]), gradient)]
@@ -86,11 +91,16 @@ def activation(node: Node, gradient: Gradient, context: Context) -> list[Gradien
 
 def through_function(node: Node, source: Node, key: Key, gradient: Gradient, context: Context) -> Gradient:
     """The gradient behind an elementwise function of `source`, before it."""
-    signal = context.signals[source]
     found = context.passages.get(node)
     if gradient.selected is not None or found is None:
+        signal = context.signals[source]
         mean, variance = gradient.selected or (signal.mean, signal.variance)
         found = passage(moments(key, mean, variance), signal)
+    return _through(node, found, gradient, context)
+
+
+def _through(node: Node, found: Passage, gradient: Gradient, context: Context) -> Gradient:
+    """The gradient before what becomes of it in `found`."""
     result, samples, positions = found.moments, found.samples, found.positions
     chi = result.chi
     if chi <= 0.0:

@@ -31,43 +31,51 @@ class _Expression(NamedTuple):
 def composites(network: Network) -> Mapping[Node, Composite]:
     """The sums and products of functions of one tensor."""
     found: dict[Node, Composite] = {}
-    if not any(node.kind is Kind.ADD or node.kind is Kind.MULTIPLY for node in network.nodes):
-        return found
     expressions: dict[Node, _Expression] = {}
     roots: dict[Node, Node] = {}
-    for node in network.nodes:
-        kind = node.kind
-        if kind is Kind.ACTIVATION:
-            if node.attributes.get("function") in FORMS:
-                source = node.inputs[0]
-                roots[node] = roots.get(source, source)
-        elif kind is Kind.RESHAPE:
-            if node.attributes.get("operation") in _CARRYING and node.inputs:
-                source = node.inputs[0]
-                roots[node] = roots.get(source, source)
-        elif kind is Kind.ADD or kind is Kind.MULTIPLY:
-            root = _common_root(node, roots)
-            if root is None:
-                continue
-            roots[node] = root
-            if sum(n.kind is not Kind.CONSTANT for n in node.inputs) < 2:
-                continue
-            expression = _expression(node, expressions, roots)
-            if expression.root is not node and expression.tree != _VARIABLE:
-                found[node] = Composite(expression.root, composite(expression.tree))
+    for node in [node for node in network.nodes if node.kind in _COMBINING]:
+        root = _common_root(node, roots)
+        if root is None:
+            continue
+        roots[node] = root
+        if sum(n.kind is not Kind.CONSTANT for n in node.inputs) < 2:
+            continue
+        expression = _expression(node, expressions, roots)
+        if expression.root is not node and expression.tree != _VARIABLE:
+            found[node] = Composite(expression.root, composite(expression.tree))
     return found
 
 
+_COMBINING = frozenset({Kind.ADD, Kind.MULTIPLY})
+_ACTIVATION, _RESHAPE, _CONSTANT = Kind.ACTIVATION, Kind.RESHAPE, Kind.CONSTANT
 _CARRYING = ("identity", "cast")
 """Reshapes that change nothing."""
+
+
+def _is_function(node: Node) -> bool:
+    """Whether a node is an elementwise function of its one input."""
+    kind = node.kind
+    if kind is _ACTIVATION:
+        return node.attributes.get("function") in FORMS
+    return kind is _RESHAPE and node.attributes.get("operation") in _CARRYING and bool(node.inputs)
+
+
+def _root(node: Node, roots: Mapping[Node, Node]) -> Node:
+    """What a node is a function of: where a chain of functions begins, or the node itself."""
+    while True:
+        if node in roots:
+            return roots[node]
+        if not _is_function(node):
+            return node
+        node = node.inputs[0]
 
 
 def _common_root(node: Node, roots: Mapping[Node, Node]) -> Node | None:
     """The one tensor that a sum or product is a function of; None where it is that of none but itself."""
     common: Node | None = None
     for operand in node.inputs:
-        if _number(operand) is None:
-            root = roots.get(operand, operand)
+        if operand.kind is not _CONSTANT or _number(operand) is None:
+            root = _root(operand, roots)
             if common is not None and root is not common:
                 return None
             common = root
@@ -83,7 +91,7 @@ def _number(node: Node) -> float | None:
 def _expression(node: Node, known: dict[Node, _Expression], roots: Mapping[Node, Node]) -> _Expression:
     """The node as a function of its root, or of itself where that would be too long."""
     if node not in known:
-        found = _written_out(node, known, roots) if node in roots else None
+        found = _written_out(node, known, roots) if node in roots or _is_function(node) else None
         known[node] = found or _Expression(node, _VARIABLE)
     return known[node]
 

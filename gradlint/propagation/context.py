@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gradlint.network import Distribution, Network, Node, Parameter
 from gradlint.propagation.composites import Composite
+from gradlint.propagation.outline import Outline
 from gradlint.propagation.signal import Signal
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ class Weights:
     variance: float
     family: str
     gain: float
-    kurtosis: float = 3.0
 
 
 @dataclass(slots=True)
@@ -58,27 +58,23 @@ class Drawn:
     together: float
 
 
-KURTOSIS = {"normal": 3.0, "truncated_normal": 2.37, "uniform": 1.8, "orthogonal": 3.0}
-
-
 @dataclass(slots=True)
 class Context:
     """One propagation over one network.
 
-    `standing_in` are nodes whose zero weights are looked past, `pixels` inputs that are taken as pixels,
-    `composites` the nodes that are a written-out function of one other, `leading` those that are, or come after, a
-    weighted layer. `drawn`, `divisions` and `passages` hold what weighted sums, normalizations and activations do
-    to the signals that go into them: the way back asks for it again. `centred` holds parts of concatenations.
+    `outline` says what the nodes are. `standing_in` are nodes whose zero weights are looked past, `composites` those
+    that are a written-out function of one other. `drawn`, `divisions` and `passages` hold what weighted sums,
+    normalizations and activations do to the signals that go into them: the way back asks for it again. `centred` holds
+    parts of concatenations.
     """
 
     network: Network
     settings: Settings
+    outline: Outline
     signals: dict[Node, Signal] = field(default_factory=dict)
     standing_in: frozenset[Node] = frozenset()
     assumptions: set[str] = field(default_factory=set)
-    pixels: frozenset[Node] = frozenset()
     composites: Mapping[Node, Composite] = field(default_factory=dict)
-    leading: frozenset[Node] = frozenset()
     drawn: dict[Node, Drawn] = field(default_factory=dict)
     divisions: dict[Node, Division] = field(default_factory=dict)
     passages: dict[Node, Passage] = field(default_factory=dict)
@@ -103,8 +99,8 @@ class Context:
         if node in self.standing_in and is_zero(distribution):
             return Weights(0.0, 1.0 / max(fan_in, 1.0), "normal", 1.0)
         mean, square = statistics(parameter)
-        kurtosis = KURTOSIS.get(distribution.family, 3.0)
-        return Weights(mean, max(square - mean * mean, 0.0), distribution.family, distribution.gain, kurtosis)
+        variance = square - mean * mean
+        return Weights(mean, variance if variance > 0.0 else 0.0, distribution.family, distribution.gain)
 
     def _computed(self, node: Node) -> Weights:
         """Weights that are the second input of a layer."""
@@ -139,14 +135,14 @@ def statistics(parameter: Parameter) -> tuple[float, float]:
 
 def bias_of(parameter: Parameter | None) -> tuple[float, float]:
     """(mean, mean square) of the entries of a bias; nothing where there is none or it is not known."""
-    if parameter is None or not parameter.distribution.known:
+    if parameter is None or math.isnan(parameter.distribution.std):
         return 0.0, 0.0
     return statistics(parameter)
 
 
 def scale_of(parameter: Parameter | None) -> tuple[float, float]:
     """(mean, mean square) of a multiplicative parameter; one where there is none or it is not known."""
-    if parameter is None or not parameter.distribution.known:
+    if parameter is None or math.isnan(parameter.distribution.std):
         return 1.0, 1.0
     return statistics(parameter)
 

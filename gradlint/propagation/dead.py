@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from gradlint.network import Kind, Network, Node
-from gradlint.propagation.context import Context
+from gradlint.network import Node
 from gradlint.propagation.quadrature import cumulative
+
+if TYPE_CHECKING:
+    from gradlint.propagation.context import Context
+    from gradlint.propagation.outline import Outline
 
 # Rectifiers whose slope below zero is none, so that a unit can be dead.
 RECTIFIERS = frozenset({"relu", "relu6", "threshold"})
@@ -14,24 +18,16 @@ RECTIFIERS = frozenset({"relu", "relu6", "threshold"})
 _DEVIATIONS = 3.0
 
 
-def dead_shares(network: Network, context: Context) -> dict[Node, float]:
+def dead_shares(outline: Outline, context: Context) -> dict[Node, float]:
     """The share of dead units behind each weighted layer that a rectifier follows.
 
     Over inputs, a unit is Gaussian around a mean of its own: the means have variance c - mean^2 over units,
     the values have variance q - c around them.
     """
     shares: dict[Node, float] = {}
-    if not any(_rectifies(node) for node in network.nodes):
-        return shares
-    varying: set[Node] = set()
-    for node in network.nodes:
-        if varying.isdisjoint(node.inputs):
-            if node.kind is Kind.INPUT:
-                varying.add(node)
+    for node in outline.rectifiers:
+        if node in outline.fixed or node.attributes.get("negative_slope"):
             continue  # a function of constants, such as a table of positions, varies over its entries instead
-        varying.add(node)
-        if not _rectifies(node) or node.get("negative_slope"):
-            continue
         layer = _layer_before(node)
         signal = context.signals.get(node.inputs[0])
         if layer is None or signal is None:
@@ -44,10 +40,6 @@ def dead_shares(network: Network, context: Context) -> dict[Node, float]:
         else:
             shares[layer] = 1.0 if distance > 0.0 else 0.0
     return shares
-
-
-def _rectifies(node: Node) -> bool:
-    return node.kind is Kind.ACTIVATION and node.attributes.get("function") in RECTIFIERS
 
 
 def _layer_before(node: Node) -> Node | None:

@@ -11,6 +11,8 @@ from gradlint.propagation.quadrature import ORDER
 _MOST_SKEWED = 0.25
 # The seventh power of a correlation smaller than this is no longer seen.
 _SMALL = 0.03
+# A correlation that is this small comes of rounding.
+_UNCORRELATED = 1e-12
 
 
 @dataclass(slots=True, eq=False)
@@ -19,11 +21,11 @@ class Moments:
 
     `mean` is E[phi], `square` E[phi^2], `chi` E[phi'^2] and `kappa` E[phi'^4] / E[phi'^2]^2, `pull`
     E[z phi phi'] and `lever` E[(z phi')^2], `cube` E[phi^3]; `tilts` are
-    E[f He_3] for phi, phi^2, phi'^2 and phi^3. `energies` are
+    E[f He_3] for phi, phi^2, phi'^2 and phi^3, for a deviation of 1 where there is a `scale`. `energies` are
     the squares of the Hermite coefficients of phi, from which a pair of correlation rho has
     E[phi(z) phi(z')] = sum_k energies[k] rho^k (Daniely et al. 2016). What the kept orders miss is lumped
     into `remainder` rho^`exponent`, so that value and slope are exact at rho = 1. `scale` multiplies
-    the energies and the remainder.
+    the energies and the remainder; it is the variance of a homogeneous function, 1 for others.
     """
 
     mean: float
@@ -51,7 +53,9 @@ class Moments:
             return self
         s = third / (6.0 * self.variance**1.5)
         s = min(max(s, -_MOST_SKEWED), _MOST_SKEWED)
-        mean, square = self.mean + s * self.tilts[0], self.square + s * self.tilts[1]
+        first, second, slopes, cubed = self.tilts
+        deviation = math.sqrt(self.scale)
+        mean, square = self.mean + s * first * deviation, self.square + s * second * self.scale
         before, after = self.square - self.mean * self.mean, square - mean * mean
         if before <= 0.0 or after <= 0.0:
             return self
@@ -59,7 +63,7 @@ class Moments:
         return Moments(
             mean,
             square,
-            max(self.chi + s * self.tilts[2], 0.0),
+            max(self.chi + s * slopes, 0.0),
             self.kappa,
             (mean * mean / self.scale, *[ratio * energy for energy in self.energies[1:]]),
             self.remainder * ratio,
@@ -67,7 +71,7 @@ class Moments:
             self.variance,
             self.pull * square / self.square,
             self.lever * square / self.square,
-            self.cube + s * self.tilts[3],
+            self.cube + s * cubed * self.scale * deviation,
             self.tilts,
             self.scale,
         )
@@ -92,32 +96,33 @@ class Moments:
         r = correlation
         if r >= 1.0 or self.variance <= 0.0:
             return self.pair(r), self.chi
-        energies = self.energies
-        if r == 0.0:
-            return energies[0] * self.scale, energies[1] * self.scale / self.variance
-        value = slope = tail = steep = 0.0
-        if abs(r) > _SMALL:
-            for energy in energies[:5:-1]:
-                slope = slope * r + value
-                value = value * r + energy
+        if r < -1.0:
+            r = -1.0
+        e0, e1, e2, e3, e4, e5, e6, e7, e8, e9, ea, eb, ec, ed = self.energies
+        scale = self.scale
+        if not (r > _UNCORRELATED or r < -_UNCORRELATED):
+            return e0 * scale, e1 * scale / self.variance
+        # Written out for the ORDER coefficients that there are: this is where time goes.
+        slope = tail = steep = 0.0
+        value = e6
+        if r > _SMALL or r < -_SMALL:
+            value, slope = ed * r + ec, ed
+            value, slope = value * r + eb, slope * r + value
+            value, slope = value * r + ea, slope * r + value
+            value, slope = value * r + e9, slope * r + value
+            value, slope = value * r + e8, slope * r + value
+            value, slope = value * r + e7, slope * r + value
+            value, slope = value * r + e6, slope * r + value
             if r > 0.0:
                 tail = self.remainder * r**self.exponent
                 steep = tail * self.exponent / r
-        else:
-            value = energies[6]
-        e0, e1, e2, e3, e4, e5 = energies[:6]
+        value, slope = value * r + e5, slope * r + value
+        value, slope = value * r + e4, slope * r + value
+        value, slope = value * r + e3, slope * r + value
+        value, slope = value * r + e2, slope * r + value
+        value, slope = value * r + e1, slope * r + value
         slope = slope * r + value
-        value = value * r + e5
-        slope = slope * r + value
-        value = value * r + e4
-        slope = slope * r + value
-        value = value * r + e3
-        slope = slope * r + value
-        value = value * r + e2
-        slope = slope * r + value
-        value = value * r + e1
-        slope = slope * r + value
-        return (value * r + e0 + tail) * self.scale, (slope + steep) * self.scale / self.variance
+        return (value * r + e0 + tail) * scale, (slope + steep) * scale / self.variance
 
     def slope_pair(self, correlation: float) -> float:
         """E[phi'(z) phi'(z')] for z and z' of this correlation: the derivative of `pair` by the covariance."""

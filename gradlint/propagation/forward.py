@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,39 +17,11 @@ from gradlint.propagation.signal import Latent, Signal
 Rule = Callable[[Node, Sequence[Signal], Context], Signal]
 
 
-_SCALING = (Kind.MULTIPLY, Kind.ADD)
-
-
-def pixels(nodes: Sequence[Node]) -> frozenset[Node]:
-    """The inputs that are taken as pixels from 0 to 255: those that are scaled by 1/255 or so."""
-    return frozenset(
-        [
-            node.inputs[0]
-            for node in nodes
-            if len(node.inputs) == 1
-            and node.inputs[0].kind is Kind.INPUT
-            and node.kind in _SCALING
-            and 0.0 < abs(_factor(node)) < _PIXEL_SCALE
-        ]
-    )
-
-
-def _factor(node: Node) -> float:
-    """The number that a node multiplies its one input by; 1 where it does something else."""
-    if node.kind is Kind.MULTIPLY:
-        value = node.get("constant")
-    elif node.kind is Kind.ADD:
-        value = next(iter(node.get("coefficients") or ()), None)
-    else:
-        value = None
-    return float(value) if isinstance(value, (int, float)) else 1.0
-
-
 def source(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     """Inputs are standard normal, independent between samples, positions and units; pixels are uniform."""
     rank = len(node.shape) if node.shape is not None else 2
     channel = 1 if rank == 4 else rank - 1
-    if node in context.pixels:
+    if node in context.outline.pixels:
         common = (_PIXELS / 2.0) ** 2
         square = common + _PIXELS**2 / 12.0
         return Signal(_PIXELS / 2.0, square, common, common, common, common, channel)
@@ -221,63 +194,62 @@ def apply(key: Key, node: Node, signal: Signal, width: int, context: Context) ->
     """The statistics of phi(x) over `width` units, for x of these statistics."""
     if key == IDENTITY:
         return signal
-    variance = signal.variance
-    result = moments(key, signal.mean, variance)
+    mean, square, samples, positions = signal.mean, signal.square, signal.samples, signal.positions
+    common = mean * mean
+    variance = square - common
+    result = moments(key, mean, variance if variance > 0.0 else 0.0)
     if signal.skew:
         result = result.skewed(signal.skew)
-    samples, along_samples = _both(result, signal, signal.samples, variance)
-    positions, along_positions = samples, along_samples
-    if signal.positions != signal.samples:
-        positions, along_positions = _both(result, signal, signal.positions, variance)
-    units, along_units = samples, along_samples
-    if signal.units != signal.samples:
-        units, along_units = _both(result, signal, signal.units, variance)
+    if variance <= 0.0:
+        variance = math.inf  # no two entries differ, whatever their covariance
+    of_samples, along_samples = _pair(result, (samples - common) / variance)
+    of_positions, along_positions = of_samples, along_samples
+    if positions != samples:
+        of_positions, along_positions = _pair(result, (positions - common) / variance)
+    of_units, along_units = of_samples, along_samples
+    if signal.units != samples:
+        of_units, along_units = _pair(result, (signal.units - common) / variance)
+    of_both = of_positions if signal.apart == positions else _pair(result, (signal.apart - common) / variance)[0]
     context.passages[node] = Passage(result, along_samples, along_positions, along_units)
-    spread = result.square - samples
-    gain = along_samples * result.chi
-    kept = min((gain * (signal.square - signal.samples) / spread) ** 2, 1.0) if spread > 0.0 else 1.0
+    spread = result.square - of_samples
+    kept = 1.0
+    if spread > 0.0:
+        gain = along_samples * result.chi * (square - samples) / spread
+        kept = min(gain * gain, 1.0)
     return Signal(
         result.mean,
         result.square,
-        samples,
-        positions,
-        positions if signal.apart == signal.positions else _both(result, signal, signal.apart, variance)[0],
-        units,
+        of_samples,
+        of_positions,
+        of_both,
+        of_units,
         signal.channel,
-        Latent(key, signal.mean, signal.square, signal.positions),
+        Latent(key, mean, square, positions),
         (),
         kept * signal.overlap + _LOST * (1.0 - kept) / width,
         result.third,
     )
 
 
-def _both(result: Moments, signal: Signal, covariance: float, variance: float) -> tuple[float, float]:
-    """E[phi phi'] of two entries of this covariance, and the correlation of their slopes."""
+def _pair(result: Moments, correlation: float) -> tuple[float, float]:
+    """E[phi phi'] of two entries of this correlation, and the correlation of their slopes."""
+    value, slope = result.both(correlation)
     chi = result.chi
-    if covariance == signal.square or variance <= 0.0:
-        return result.square, 1.0 if chi > 0.0 else 0.0
-    rho = (covariance - signal.mean * signal.mean) / variance
-    if not (rho > _UNCORRELATED or rho < -_UNCORRELATED):
-        rho = 0.0
-    value, slope = result.both(-1.0 if rho < -1.0 else rho)
     if chi <= 0.0:
         return value, 0.0
-    alike = slope / chi
-    return value, 1.0 if alike > 1.0 else alike
+    return value, slope / chi if slope < chi else 1.0
 
 
 def passage(result: Moments, signal: Signal) -> Passage:
     """What becomes of a gradient on the way back through a function of these moments."""
-    variance = signal.variance
+    common = signal.mean * signal.mean
+    variance = signal.variance or math.inf
     covariances = (signal.samples, signal.positions, signal.units)
-    return Passage(result, *[_both(result, signal, covariance, variance)[1] for covariance in covariances])
+    return Passage(result, *[_pair(result, (covariance - common) / variance)[1] for covariance in covariances])
 
 
 _PIXELS = 255.0
-_PIXEL_SCALE = 0.02
 IDENTITY: Key = ("linear", ())
-# A correlation that is this small comes of rounding.
-_UNCORRELATED = 1e-12
 # Of the 1 / width by which the covariances of pairs differ, the part that batch normalization feels: measured.
 _LOST = 0.4
 

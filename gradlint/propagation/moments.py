@@ -25,7 +25,7 @@ def moments(key: Key, mean: float, variance: float) -> Moments:
         deviation = math.sqrt(variance)
         offset = mean / deviation
         if abs(offset) <= _FARTHEST:
-            return _scaled(_unit(key, round(offset, 3)), deviation, variance)
+            return _scaled(_unit(key, round(offset, 3) if offset else 0.0), deviation, variance)
     return _moments(key, mean, variance if variance > 0.0 else 0.0)
 
 
@@ -66,7 +66,7 @@ def _scaled(unit: Moments, deviation: float, variance: float) -> Moments:
         unit.pull * variance,
         unit.lever * variance,
         unit.cube * variance * deviation,
-        (unit.tilts[0] * deviation, unit.tilts[1] * variance, unit.tilts[2], unit.tilts[3] * variance * deviation),
+        unit.tilts,
         variance,
     )
 

@@ -17,6 +17,7 @@ EPSILON = 1e-5
 _LARGEST_SHARE = 0.2
 _LEAST_KEPT = 1e-6
 _UNCENTRED = ("rms", "l2")
+_ALONG_CHANNELS = ("batch", "instance", "group")
 
 
 class Group(NamedTuple):
@@ -53,7 +54,8 @@ def division(node: Node, signal: Signal, context: Context) -> Division:
     kind = settings.get("type", "batch")
     epsilon = float(settings.get("epsilon", EPSILON) or 0.0)
     over = group(node, signal, context)
-    size = over.units * over.positions * over.samples
+    n, p, b = over
+    size = n * p * b
     middle, spread = signal, signal.square + epsilon
     parts: tuple[tuple[float, float, Signal], ...] = ()
     if kind == "l2":
@@ -79,16 +81,15 @@ def group(node: Node, signal: Signal, context: Context) -> Group:
         return Group(1.0, 1.0, batch) if kind == "batch" else Group(64.0, 1.0, 1.0)
     rank = len(shape)
     channel = signal.channel
-    given = settings.get("channel_axis")
-    if given is not None and kind in ("batch", "group", "instance"):
-        channel = given % rank
-    _, units, positions, _ = extent(shape, channel)
-    if kind == "batch":
-        return Group(1.0, positions, batch)
-    if kind == "instance":
-        return Group(1.0, positions, 1.0)
-    if kind == "group":
+    if kind in _ALONG_CHANNELS:
+        given = settings.get("channel_axis")
+        _, units, positions, _ = extent(shape, channel if given is None else given % rank)
+        if kind == "batch":
+            return Group(1.0, positions, batch)
+        if kind == "instance":
+            return Group(1.0, positions, 1.0)
         return Group(max(units / max(int(settings.get("groups", 1) or 1), 1), 1.0), positions, 1.0)
+    units = axis_size(shape, channel)
     axes = axes_of(settings.get("axes", -1), rank)
     within = float(units) if channel in axes else 1.0
     total = math.prod(axis_size(shape, axis) for axis in axes)
@@ -98,6 +99,11 @@ def group(node: Node, signal: Signal, context: Context) -> Group:
 def common_part(signal: Signal, over: Group) -> float:
     """E[mean^2] of the entries in a group: what subtracting the mean takes away."""
     n, p, b = over
+    if n == 1.0:
+        within = signal.square + (p - 1.0) * signal.positions
+        if b == 1.0:
+            return within / p
+        return (within + (b - 1.0) * (signal.samples + (p - 1.0) * signal.apart)) / (p * b)
     within = (signal.square + (n - 1.0) * signal.units) / n
     between = _over_units(signal, signal.positions, n)
     if b == 1.0:
@@ -132,13 +138,22 @@ def _centred(signal: Signal, over: Group) -> Signal:
     n, p, b = over
     removed = common_part(signal, over)
     if b > 1.0:
-        across = along = beyond = removed
-        units = signal.units - signal.elsewhere(signal.apart)
-    else:
-        across = _other_samples(signal, over) / p
-        along = removed if p > 1.0 else _over_units(signal, signal.positions, n)
-        units = signal.units - (removed if n > 1.0 else signal.elsewhere(signal.samples))
-        beyond = across if p > 1.0 else _over_units(signal, signal.apart, n)
+        return Signal(
+            0.0,
+            signal.square - removed,
+            signal.samples - removed,
+            signal.positions - removed,
+            signal.apart - removed,
+            signal.units - signal.elsewhere(signal.apart),
+            signal.channel,
+            None,
+            (),
+            signal.overlap,
+        )
+    across = _other_samples(signal, over) / p
+    along = removed if p > 1.0 else _over_units(signal, signal.positions, n)
+    units = signal.units - (removed if n > 1.0 else signal.elsewhere(signal.samples))
+    beyond = across if p > 1.0 else _over_units(signal, signal.apart, n)
     return Signal(
         0.0,
         signal.square - removed,
@@ -176,7 +191,7 @@ def _mixed(signal: Signal, found: Division) -> Signal:
 
 def _affine(node: Node, signal: Signal, drawn: tuple[float, float]) -> Signal:
     scale, scale_square = drawn
-    shift, shift_square = bias_of(node.parameters.get("bias"))
+    shift, shift_square = bias_of(node.parameters.get("bias")) if node.parameters else (0.0, 0.0)
     if scale_square == 1.0 and shift_square == 0.0:
         return signal
     cross = 2.0 * scale * shift * signal.mean + shift_square
@@ -216,15 +231,16 @@ def backward(node: Node, gradient: Gradient, context: Context) -> Gradient:
     else:
         factor = factor / found.spread if found.spread > 0.0 else math.inf
     samples, positions, units = gradient.samples, gradient.positions, gradient.units
+    n, p, b = over
     if along_mean:
-        if over.samples > 1.0:
+        if b > 1.0:
             samples = max((samples - along_mean) / kept, -1.0)
-        if over.samples > 1.0 or over.positions > 1.0:
+        if b > 1.0 or p > 1.0:
             positions = max((positions - along_mean) / kept, -1.0)
-        if over.units > 1.0:
+        if n > 1.0:
             units = max((units - along_mean) / kept, -1.0)
     fluctuation = gradient.spread
-    if over.samples == 1.0 and found.size > 1.0 and signal.square > 0.0:
+    if b == 1.0 and found.size > 1.0 and signal.square > 0.0:
         # Where all samples give nearly the same signal, what one norm is off by all are.
         fluctuation += 2.0 * min(signal.samples / signal.square, 1.0) ** 2 / found.size
     return Gradient(
@@ -235,18 +251,14 @@ def backward(node: Node, gradient: Gradient, context: Context) -> Gradient:
         units,
         gradient.overlap,
         gradient.local,
-        _remaining(signal, over),
+        # Scale does not matter to a normalization of one sample: gradient and signal are at right angles.
+        math.sqrt(signal.square) if b > 1.0 and signal.square > 0.0 else 0.0,
         0.0,
         1.0,
         gradient.alike,
         None,
         shares,
     )
-
-
-def _remaining(signal: Signal, over: Group) -> float:
-    """Scale does not matter to a normalization of one sample: gradient and signal are at right angles."""
-    return math.sqrt(max(signal.square, 0.0)) if over.samples > 1.0 else 0.0
 
 
 def _inverse_spread(signal: Signal, found: Division, centre: bool) -> float:

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from gradlint.network import Kind, Network, Node
+from gradlint.network import Network, Node
 from gradlint.propagation import backward, forward
 from gradlint.propagation.composites import composites
 from gradlint.propagation.context import Context, NotModelled, describe
 from gradlint.propagation.geometry import axis_size, entries
+from gradlint.propagation.outline import Outline, carrying
 from gradlint.propagation.precision import Precision
 from gradlint.propagation.signal import Gradient, Signal, ln, merge, strength
 from gradlint.propagation.zeros import zeros_of
 
 
-def forward_pass(
-    network: Network, weighted: Sequence[Node], context: Context, precision: Precision
-) -> tuple[tuple[Node, ...], Node | None]:
+def forward_pass(network: Network, context: Context, precision: Precision) -> tuple[tuple[Node, ...], Node | None]:
     """Fill in the signals; the nodes that the gradient starts from, and the first node that overflows.
 
     What comes after the last weighted layer only shapes the first gradient, which cancels in every ratio:
     where it is not understood, the gradient starts before it.
     """
-    context.pixels = forward.pixels(network.nodes)
     context.composites = composites(network)
-    context.leading = _leading(network.nodes, weighted)
     signals, whole, rules = context.signals, context.composites, forward.RULES
     largest, smallest = precision.largest_square, precision.smallest_square
     cut: set[Node] = set()
@@ -44,7 +42,7 @@ def forward_pass(
             else:
                 signal = rules[node.kind](node, inputs, context)
         except NotModelled:
-            if node not in context.leading:
+            if node not in context.outline.leading:
                 context.assumptions.add(f"unit scale assumed for {describe(node)}")
                 signal = forward.source(node, inputs, context)
             elif node in _followed_by_weights(network.nodes):
@@ -63,38 +61,19 @@ def forward_pass(
     return tuple(outputs), None
 
 
-def connected(network: Network, outputs: Sequence[Node], weighted: Sequence[Node]) -> frozenset[Node]:
+def connected(network: Network, outputs: tuple[Node, ...], outline: Outline) -> AbstractSet[Node]:
     """The nodes that gradients reach: not those behind a stop.
 
     Where gradients are off for the whole network (it is only evaluated), they are taken as on.
     """
-    evaluated = all(node.gradients_off is not None for node in weighted)
+    if outline.open and outputs == network.outputs:
+        return set(network.nodes)
+    evaluated = all(node.gradients_off is not None for node in outline.weighted)
     found = set(outputs)
     for node in reversed(network.nodes):
-        if node in found and node.kind is not Kind.STOP and (evaluated or node.gradients_off is None):
-            found.update(_carrying(node) if node.kind in _CHOOSING else node.inputs)
-    return frozenset(found)
-
-
-_CHOOSING = frozenset({Kind.LOSS, Kind.RESHAPE, Kind.EMBEDDING})
-"""Nodes whose inputs are not all alike to a gradient."""
-
-
-def _carrying(node: Node) -> tuple[Node, ...]:
-    """The inputs that a gradient goes on to: not indices, masks and targets."""
-    if node.kind is Kind.EMBEDDING:
-        return ()
-    several = len(node.inputs) > 1 and (node.kind is Kind.LOSS or node.attributes.get("operation") != "where")
-    return node.inputs[:1] if several else node.inputs
-
-
-def _leading(nodes: Iterable[Node], weighted: Iterable[Node]) -> frozenset[Node]:
-    """Nodes that are, or come after, a weighted layer."""
-    found = set(weighted)
-    for node in nodes:
-        if not found.isdisjoint(node.inputs):
-            found.add(node)
-    return frozenset(found)
+        if node in found and (evaluated or node.gradients_off is None):
+            found.update(carrying(node))
+    return found
 
 
 def _followed_by_weights(nodes: Sequence[Node]) -> frozenset[Node]:
@@ -108,12 +87,13 @@ def _followed_by_weights(nodes: Sequence[Node]) -> frozenset[Node]:
 
 
 def backward_pass(
-    network: Network, outputs: Sequence[Node], weighted: Sequence[Node], reached: frozenset[Node], context: Context
+    network: Network, outputs: Sequence[Node], reached: AbstractSet[Node], context: Context
 ) -> tuple[dict[Node, Gradient], frozenset[Node]]:
     """Gradients at all nodes, and the weighted layers that were reached only by looking past zeros.
 
     `reached` are the nodes that gradients reach (see `connected`).
     """
+    weighted = context.outline.weighted
     gradients = _backward(network, outputs, reached, context)
     missing = [node for node in weighted if log_norm(gradients, node) == -math.inf]
     if not missing:
@@ -142,18 +122,18 @@ def log_norm(gradients: dict[Node, Gradient], node: Node) -> float:
 
 
 def _backward(
-    network: Network, outputs: Sequence[Node], reached: frozenset[Node], context: Context
+    network: Network, outputs: Sequence[Node], reached: AbstractSet[Node], context: Context
 ) -> dict[Node, Gradient]:
     gradients: dict[Node, Gradient] = {}
     for node in outputs:
         seed = _seed(node, context)
         gradients[node] = _merged(gradients[node], seed, node, context) if node in gradients else seed
-    leading = context.leading & reached
-    signals, rules, whole = context.signals, backward.RULES, context.composites
+    leading = context.outline.leading & reached
+    rules, whole = backward.RULES, context.composites
     nothing = -math.inf
     for node in reversed(network.nodes):
         gradient = gradients.get(node)
-        if gradient is None or gradient.log == nothing or node not in leading or node not in signals:
+        if gradient is None or gradient.log == nothing or node not in leading:
             continue
         operands = node.inputs
         if node in whole:

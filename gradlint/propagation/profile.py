@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from gradlint.network import Kind, Network, Node, Parameter
 from gradlint.propagation.context import Context, NotModelled, Settings, describe
 from gradlint.propagation.curvature import curvature
 from gradlint.propagation.dead import dead_shares
 from gradlint.propagation.geometry import axis_size, entries
+from gradlint.propagation.outline import outline
 from gradlint.propagation.passes import backward_pass, connected, forward_pass, log_norm
 from gradlint.propagation.precision import Precision, precision_of
 from gradlint.propagation.recurrent import Horizon, horizon
@@ -20,8 +23,7 @@ _TO_LOG10 = 0.5 / math.log(10.0)
 HEALTHY, VANISHING, EXPLODING, DEAD, UNKNOWN = "healthy", "vanishing", "exploding", "dead", "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class LayerProfile:
+class LayerProfile(NamedTuple):
     """One weighted layer.
 
     `signal` is the mean square of its output, `covariance` what two samples share of it. `log10_gradient`
@@ -89,44 +91,44 @@ def propagate(network: Network, settings: Settings | None = None) -> Profile:
     all on its scale.
     """
     settings = settings or Settings()
-    weighted = network.weighted
-    context = Context(network, settings)
+    found = outline(network)
+    weighted, context = found.weighted, Context(network, settings, found)
     if not weighted:
         return _unknown((), "there is no layer with weights", context)
     if not network.depth_known:
         return _unknown(weighted, "the number of layers is not known", context)
     precision = precision_of(settings.dtype or network.dtype)
     try:
-        outputs, overflow = forward_pass(network, weighted, context, precision)
+        outputs, overflow = forward_pass(network, context, precision)
         if overflow is not None:
             return _overflowed(weighted, overflow, context)
-        reached = connected(network, outputs, weighted)
-        gradients, looked_past = backward_pass(network, outputs, weighted, reached, context)
+        reached = connected(network, outputs, found)
+        gradients, looked_past = backward_pass(network, outputs, reached, context)
     except NotModelled as limit:
         return _unknown(weighted, str(limit), context)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         # A graph that no rule foresees has no number; it must not cost the run.
         return _unknown(weighted, f"not modelled ({error})", context)
-    return _profile(network, outputs, weighted, gradients, looked_past, reached, context, precision)
+    return _profile(network, outputs, gradients, looked_past, reached, context, precision)
 
 
 def _profile(
     network: Network,
     outputs: Sequence[Node],
-    weighted: Sequence[Node],
     gradients: dict[Node, Gradient],
     looked_past: frozenset[Node],
-    trained: frozenset[Node],
+    trained: AbstractSet[Node],
     context: Context,
     precision: Precision,
 ) -> Profile:
+    weighted = context.outline.weighted
     reached = [node for node in weighted if node in trained]
     last = next((node for node in reversed(reached) if log_norm(gradients, node) > -math.inf), None)
     if last is None:
         return replace(_unknown(weighted, "no gradient reaches a layer with weights", context), verdict=DEAD)
     base = gradients[last]
     scale = ln(float(entries(last)))
-    dead = dead_shares(network, context)
+    dead = dead_shares(context.outline, context)
     least = precision.smallest_log - scale
     layers: list[LayerProfile] = []
     for node in weighted:

@@ -51,11 +51,13 @@ class Signal:
     @property
     def variance(self) -> float:
         """Variance of an entry over everything."""
-        return max(self.square - self.mean * self.mean, 0.0)
+        variance = self.square - self.mean * self.mean
+        return variance if variance > 0.0 else 0.0
 
     def scaled(self, factor: float) -> Signal:
         """The signal times a number."""
         f = factor * factor
+        mixed = self.mixed
         return Signal(
             self.mean * factor,
             self.square * f,
@@ -65,7 +67,7 @@ class Signal:
             self.units * f,
             self.channel,
             None,
-            tuple([(share, part.scaled(factor)) for share, part in self.mixed]) if self.mixed else (),
+            tuple([(share, part.scaled(factor)) for share, part in mixed]) if mixed else (),
             self.overlap,
             self.skew * f * factor,
         )
