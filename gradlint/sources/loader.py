@@ -34,6 +34,7 @@ class SourceLoader:
         self._sources: OrderedDict[str, SourceFile | None] = OrderedDict()
         self._shared: set[str] = set()
         self._reals: dict[Path, str] = {}
+        self._parents: dict[Path, str] = {}
         self._folders: dict[str, frozenset[str]] = {}
         self._roots: dict[str, tuple[str, ...]] = {}
         self._modules: dict[tuple[str, str, int], Path | None] = {}
@@ -101,12 +102,14 @@ class SourceLoader:
         `level` counts the leading dots of a relative import. `dotted` may be empty then, which means the
         package itself.
         """
-        folder = os.path.dirname(os.path.abspath(from_path))
+        folder = self._parents.get(from_path)
+        if folder is None:
+            folder = self._parents[from_path] = os.path.dirname(os.path.abspath(from_path))
         key = (folder, dotted, level)
         if key not in self._modules:
             self._modules[key] = self._search(folder, dotted, level)
-        self.found[key] = self._modules[key]
-        return self._modules[key]
+        module = self.found[key] = self._modules[key]
+        return module
 
     def _search(self, folder: str, dotted: str, level: int) -> Path | None:
         parts = dotted.split(".") if dotted else []

@@ -67,10 +67,11 @@ class _Comment:
 
 def read_suppressions(text: str) -> Suppressions:
     """The suppressions in the comments of `text`; a text without any costs one search."""
-    if _MARKER.search(text) is None:
+    last = max((match.end() for match in _MARKER.finditer(text)), default=None)
+    if last is None:
         return Suppressions()
     found: list[Suppression] = []
-    for comment in _comments(text):
+    for comment in _comments(text, 1 + text.count("\n", 0, last)):
         for match in _DIRECTIVE.finditer(comment.text):
             scope = Scope(match["kind"])
             misplaced = scope is Scope.FILE and not comment.at_top
@@ -92,8 +93,8 @@ def _suppression(comment: _Comment, match: re.Match[str], scope: Scope, misplace
     )
 
 
-def _comments(text: str) -> Iterator[_Comment]:
-    """Every comment, with the lines of the statement that it stands in.
+def _comments(text: str, last: int) -> Iterator[_Comment]:
+    """Every comment as far as the line `last`, with the lines of the statement that it stands in.
 
     Where the text cannot be tokenized to its end, the comments up to there.
     """
@@ -104,6 +105,8 @@ def _comments(text: str) -> Iterator[_Comment]:
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             line = token.start[0]
+            if line > last and not words:
+                return
             if token.type == tokenize.COMMENT:
                 if not words:
                     yield _Comment(token.string, line, token.start[1], line, line, at_top)
