@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.machinery import SourceFileLoader
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradlint.findings import Confidence, Severity
 from gradlint.subjects import NetworkSubject, Problem, SourceSubject, TrainingSubject
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 SourceCheck = Callable[[SourceSubject], Iterable[Problem]]
 NetworkCheck = Callable[[NetworkSubject], Iterable[Problem]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -11,6 +10,8 @@ _DIGEST_SIZE = 16
 
 def digest(data: bytes) -> str:
     """What identifies some content: 128 bits of BLAKE2b, as hexadecimal digits."""
+    import hashlib  # only where results are kept
+
     return hashlib.blake2b(data, digest_size=_DIGEST_SIZE).hexdigest()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -46,6 +45,8 @@ class Guard:
         except CatalogueError:
             raise
         except Exception as error:
+            import traceback  # only where something went wrong
+
             text = str(error).split("\n")[0]
             message = f"{self.name}: internal error: {type(error).__name__}{': ' if text else ''}{text}"
             if not any(failure.message == message for failure in self.failures):

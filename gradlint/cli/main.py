@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -50,6 +49,8 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # the last resort: a mistake of gradlint's own outside of any file
         click.echo(f"error: internal error: {type(error).__name__}: {error}", err=True)
         if os.environ.get("GRADLINT_DEBUG"):
+            import traceback
+
             traceback.print_exc()
         return FAILED
     return status if isinstance(status, int) else 0
