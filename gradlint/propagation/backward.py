@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 
 from gradlint.network import Kind, Node
 from gradlint.propagation import attention, combining, matmul, normalization, pooling, recurrent, reshaping
-from gradlint.propagation.context import Context, NotModelled, describe
+from gradlint.propagation.context import Context, Drawn, NotModelled, describe
 from gradlint.propagation.dead import RECTIFIERS
-from gradlint.propagation.finite_width import after_function, after_weights
+from gradlint.propagation.finite_width import after_function, of_weights
 from gradlint.propagation.forward import Passage, drawn, dropout_rate, passage
 from gradlint.propagation.functions import Key, key_of
-from gradlint.propagation.geometry import entries, extent
+from gradlint.propagation.geometry import Extent, entries, extent
 from gradlint.propagation.moments import Moments, moments
 from gradlint.propagation.signal import NONE, Gradient, ln
 
@@ -24,21 +24,25 @@ def transposed(node: Node, gradient: Gradient, context: Context) -> list[Gradien
     found = context.drawn.get(node)
     if found is None or context.standing_in:
         found = drawn(node, context)
-    weights, fan, inputs = found.weights, found.fan, found.units
+    weights = found.weights
     if weights.family == "identity":
         return [gradient.times(weights.gain**2)]
-    factor = fan * weights.variance
-    units = 0.0
+    source = node.inputs[0]
+    before = context.signals[source]
+    place = extent(source.shape, before.channel)
+    factor = found.fan * weights.variance
     if weights.mean:
-        outputs = entries(node) * inputs / max(entries(node.inputs[0]), 1) if node.shape else 1.0
-        width = _units_out(node) or max(outputs, 1.0)
-        pull = fan * weights.mean**2 * (1.0 + (width - 1.0) * max(gradient.units, 0.0))
-        units = pull / (factor + pull) if factor + pull > 0.0 else 0.0
-        factor += pull
-    log, work = gradient.log + ln(factor), gradient.work / math.sqrt(factor) if factor > 0.0 else 0.0
-    if not weights.mean and node.shape is not None and factor > 0.0:
-        log, work = _along_signal(node, gradient, log, work, factor, inputs, context)
-    spread, overlap, local = after_weights(node, gradient, weights, context)
+        log, work, units = _pulled(node, gradient, found, factor)
+    elif factor > 0.0:
+        log, work = _along_signal(node, gradient, found, place, context)
+        units = 0.0
+    else:
+        return [NONE]
+    spread, overlap, local, width = gradient.spread, gradient.overlap, gradient.local, place.units
+    if width > 1:
+        spread += of_weights(node, weights, overlap, local, width, context)
+        overlap += (1.0 - overlap) / width
+        local += (1.0 - local) / width
     return [
         Gradient(
             log, spread, gradient.samples, gradient.positions, units, overlap, local, work, 0.0, 1.0, gradient.alike
@@ -46,28 +50,38 @@ def transposed(node: Node, gradient: Gradient, context: Context) -> list[Gradien
     ]
 
 
-def _along_signal(
-    node: Node, gradient: Gradient, log: float, work: float, factor: float, inputs: int, context: Context
-) -> tuple[float, float]:
-    """Correct the gradient's component along the signal, which is not random: (W^T g) x = g (W x).
+def _pulled(node: Node, gradient: Gradient, found: Drawn, factor: float) -> tuple[float, float, float]:
+    """`log`, `work` and `units` of a gradient before weights whose mean is not zero."""
+    weights = found.weights
+    outputs = entries(node) * found.units / max(entries(node.inputs[0]), 1) if node.shape else 1.0
+    width = _units_out(node) or max(outputs, 1.0)
+    pull = found.fan * weights.mean**2 * (1.0 + (width - 1.0) * max(gradient.units, 0.0))
+    total = factor + pull
+    if total <= 0.0:
+        return -math.inf, 0.0, 0.0
+    return gradient.log + ln(total), gradient.work / math.sqrt(total), pull / total
+
+
+def _along_signal(node: Node, gradient: Gradient, found: Drawn, place: Extent, context: Context) -> tuple[float, float]:
+    """`log` and `work` of a gradient before weights, its component along the signal apart: (W^T g) x = g (W x).
 
     Of a random vector that component is 1 / n of the squared norm; here it is what the inner product
     of gradient and signal, the same before and after the weights, makes it.
     """
-    source = node.inputs[0]
-    before, after = context.signals[source], context.signals[node]
-    _, _, places, of_sample = extent(source.shape, before.channel)
+    before, after = context.signals[node.inputs[0]], context.signals[node]
+    factor = found.fan * found.weights.variance
+    _, _, places, of_sample = place
     norm = of_sample * before.square
-    if norm <= 0.0 or after.square <= 0.0:
-        return log, work
-    random = factor / inputs
+    if norm <= 0.0 or after.square <= 0.0 or node.shape is None:
+        return gradient.log + math.log(factor), gradient.work / math.sqrt(factor)
+    random = factor / found.units
     if places > 1.0:
-        alike = max(gradient.positions * before.positions / before.square, 0.0)
-        random *= (1.0 + (places - 1.0) * alike) / places
+        alike = gradient.positions * before.positions / before.square
+        random *= (1.0 + (places - 1.0) * alike) / places if alike > 0.0 else 1.0 / places
     # A bias has its share of the product as well.
     work = gradient.work * min(factor * before.square / after.square, 1.0)
-    total = max(factor - random, 0.0) + work * work / norm
-    return log + math.log(total / factor), work / math.sqrt(total)
+    total = (factor - random if factor > random else 0.0) + work * work / norm
+    return gradient.log + math.log(total), work / math.sqrt(total)
 
 
 def _units_out(node: Node) -> float:

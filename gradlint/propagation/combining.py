@@ -66,8 +66,8 @@ def _repeated(
 
 def _leading(node: Node, inputs: Sequence[Signal]) -> int:
     """The channel axis of a combination: that of its largest operand."""
-    first = node.inputs[0]
-    if len(inputs) == 1 or (first.shape is not None and first.shape == node.shape and first.kind not in _VALUES):
+    first, shape = node.inputs[0], node.shape
+    if len(inputs) == 1 or (shape is not None and first.shape == shape and first.kind not in _VALUES):
         return inputs[0].channel
     sizes = [entries(n) if n.kind not in _VALUES else 0 for n in node.inputs]
     return inputs[sizes.index(max(sizes))].channel

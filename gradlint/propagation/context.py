@@ -78,7 +78,7 @@ class Context:
     drawn: dict[Node, Drawn] = field(default_factory=dict)
     divisions: dict[Node, Division] = field(default_factory=dict)
     passages: dict[Node, Passage] = field(default_factory=dict)
-    centred: dict[tuple[Signal, tuple[float, ...]], Signal] = field(default_factory=dict)
+    centred: dict[tuple[Signal, float, float, float], Signal] = field(default_factory=dict)
 
     def signal(self, node: Node) -> Signal:
         """The signal of a node that was visited before."""

@@ -45,7 +45,8 @@ class Moments:
     @property
     def third(self) -> float:
         """The third central moment of phi(z)."""
-        return self.cube - 3.0 * self.mean * self.square + 2.0 * self.mean**3
+        mean = self.mean
+        return self.cube - 3.0 * mean * self.square + 2.0 * mean * mean * mean
 
     def skewed(self, third: float) -> Moments:
         """The moments for z of this third central moment: the first term of the Edgeworth series."""
@@ -103,9 +104,24 @@ class Moments:
         if not (r > _UNCORRELATED or r < -_UNCORRELATED):
             return e0 * scale, e1 * scale / self.variance
         # Written out for the ORDER coefficients that there are: this is where time goes.
-        slope = tail = steep = 0.0
-        value = e6
-        if r > _SMALL or r < -_SMALL:
+        if -_SMALL <= r <= _SMALL:
+            value = e0 + r * (e1 + r * (e2 + r * (e3 + r * (e4 + r * (e5 + r * e6)))))
+            slope = e1 + r * (2.0 * e2 + r * (3.0 * e3 + r * (4.0 * e4 + r * (5.0 * e5 + r * 6.0 * e6))))
+            return value * scale, slope * scale / self.variance
+        tail = steep = 0.0
+        if r > 0.0:
+            tail = self.remainder * r**self.exponent
+            steep = tail * self.exponent / r
+        if e3 == e5 == e7 == e9 == 0.0 and eb == ed == 0.0:  # a line and an even function, as of a rectifier
+            s = r * r
+            value, slope = ec * s + ea, ec
+            value, slope = value * s + e8, slope * s + value
+            value, slope = value * s + e6, slope * s + value
+            value, slope = value * s + e4, slope * s + value
+            value, slope = value * s + e2, slope * s + value
+            slope = 2.0 * r * (slope * s + value) + e1
+            value = value * s + e1 * r
+        else:
             value, slope = ed * r + ec, ed
             value, slope = value * r + eb, slope * r + value
             value, slope = value * r + ea, slope * r + value
@@ -113,16 +129,14 @@ class Moments:
             value, slope = value * r + e8, slope * r + value
             value, slope = value * r + e7, slope * r + value
             value, slope = value * r + e6, slope * r + value
-            if r > 0.0:
-                tail = self.remainder * r**self.exponent
-                steep = tail * self.exponent / r
-        value, slope = value * r + e5, slope * r + value
-        value, slope = value * r + e4, slope * r + value
-        value, slope = value * r + e3, slope * r + value
-        value, slope = value * r + e2, slope * r + value
-        value, slope = value * r + e1, slope * r + value
-        slope = slope * r + value
-        return (value * r + e0 + tail) * scale, (slope + steep) * scale / self.variance
+            value, slope = value * r + e5, slope * r + value
+            value, slope = value * r + e4, slope * r + value
+            value, slope = value * r + e3, slope * r + value
+            value, slope = value * r + e2, slope * r + value
+            value, slope = value * r + e1, slope * r + value
+            slope = slope * r + value
+            value = value * r
+        return (value + e0 + tail) * scale, (slope + steep) * scale / self.variance
 
     def slope_pair(self, correlation: float) -> float:
         """E[phi'(z) phi'(z')] for z and z' of this correlation: the derivative of `pair` by the covariance."""

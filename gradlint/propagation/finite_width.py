@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from gradlint.network import Kind, Node
 from gradlint.propagation.context import Context, Weights
-from gradlint.propagation.geometry import axis_size, extent
-from gradlint.propagation.signal import Gradient
+from gradlint.propagation.geometry import extent
 
 
 def alike(places: float, overlap: float, local: float, batch: float) -> float:
@@ -20,17 +19,12 @@ def alike(places: float, overlap: float, local: float, batch: float) -> float:
     return (within + (batch - 1.0) * overlap) / batch
 
 
-def after_weights(node: Node, gradient: Gradient, weights: Weights, context: Context) -> tuple[float, float, float]:
-    """`spread`, `overlap` and `local` of a gradient with what one random weight matrix contributes."""
-    source, signals = node.inputs[0], context.signals
-    spread, overlap, local = gradient.spread, gradient.overlap, gradient.local
-    width = axis_size(source.shape, signals[source].channel)
-    if width <= 1:
-        return spread, overlap, local
-    if weights.family != "orthogonal" or node.kind is not Kind.LINEAR:
-        places = extent(node.shape, signals[node].channel).places
-        spread += 2.0 * alike(places, overlap, local, context.settings.batch) / width
-    return spread, overlap + (1.0 - overlap) / width, local + (1.0 - local) / width
+def of_weights(node: Node, weights: Weights, overlap: float, local: float, width: int, context: Context) -> float:
+    """What one random matrix of weights over `width` units adds to the spread."""
+    if weights.family == "orthogonal" and node.kind is Kind.LINEAR:
+        return 0.0
+    places = extent(node.shape, context.signals[node].channel).places
+    return 2.0 * alike(places, overlap, local, context.settings.batch) / width
 
 
 def after_function(node: Node, spread: float, overlap: float, local: float, kappa: float, context: Context) -> float:

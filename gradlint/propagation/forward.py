@@ -10,11 +10,15 @@ from gradlint.network import Distribution, Kind, Node
 from gradlint.propagation import attention, combining, matmul, normalization, pooling, recurrent, reshaping
 from gradlint.propagation.context import Context, Drawn, NotModelled, bias_of, describe, statistics
 from gradlint.propagation.functions import Key, key_of
-from gradlint.propagation.geometry import axis_size, normalized, taps
+from gradlint.propagation.geometry import axis_size, taps
 from gradlint.propagation.moments import Moments, moments
 from gradlint.propagation.signal import Latent, Signal
 
 Rule = Callable[[Node, Sequence[Signal], Context], Signal]
+
+_LINEAR, _CONVOLUTION, _INPUT = Kind.LINEAR, Kind.CONVOLUTION, Kind.INPUT
+_ALL = (1.0, 1.0)
+"""Taps of what is no convolution."""
 
 
 def source(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
@@ -56,13 +60,14 @@ def constant(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
 def fan_in(node: Node) -> int:
     """Input units that one output unit of a linear or convolution layer sees, per kernel tap."""
     settings = node.attributes
-    if node.kind is Kind.LINEAR:
+    if node.kind is _LINEAR:
         known = settings.get("in_features")
         return int(known) if known is not None else axis_size(node.inputs[0].shape, -1)
     channels = settings.get("in_channels")
     if channels is None:
         channels = axis_size(node.inputs[0].shape, settings.get("channel_axis", 1))
-    return max(int(channels) // int(settings.get("groups", 1) or 1), 1)
+    groups = settings.get("groups")
+    return max(int(channels) // int(groups), 1) if groups else max(int(channels), 1)
 
 
 def weighted_sum(signal: Signal, drawn_: Drawn, bias: tuple[float, float], channel: int, overlap: float) -> Signal:
@@ -104,7 +109,7 @@ def drawn(node: Node, context: Context) -> Drawn:
     if not standing_in and (known := context.drawn.get(node)) is not None:
         return known
     units = fan_in(node)
-    inside, together = taps(node) if node.kind is Kind.CONVOLUTION else (1.0, 1.0)
+    inside, together = taps(node) if node.kind is _CONVOLUTION else _ALL
     fan = units * inside
     found = Drawn(context.weights(node, fan), fan, units, together)
     if not standing_in:
@@ -125,13 +130,14 @@ def linear(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
 def convolution(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     """A convolution: the fan-in counts the taps that fall inside the input."""
     found = drawn(node, context)
-    rank = len(node.shape) if node.shape is not None else 4
-    channel = normalized(node.attributes.get("channel_axis", 1), rank)
+    channel = node.attributes.get("channel_axis", 1)
+    if channel < 0:
+        channel += len(node.shape) if node.shape is not None else 4
     bias = bias_of(node.parameters.get("bias"))
     if found.weights.family == "identity":
         return _identity(inputs[0], found.weights.gain, bias, channel)
     overlap = inputs[0].overlap
-    if node.inputs[0].kind is Kind.INPUT:
+    if node.inputs[0].kind is _INPUT:
         # Patches of white noise have as many independent entries as the kernel covers.
         overlap = overlap * found.units / found.fan
     return weighted_sum(inputs[0], found, bias, channel, overlap)

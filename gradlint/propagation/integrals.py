@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from operator import mul
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ _JUMP = 1e-9
 _STEEPEST = 1e4
 # Variance from which on a Gaussian spans so many waves that a quadrature would need very many points.
 _MANY_WAVES = 64.0
+_ORDERS = tuple(map(float, range(ORDER)))
 _SQRT6 = math.sqrt(6.0)
 
 
@@ -231,10 +233,10 @@ def _assembled(coefficients: list[float], integrals: _Integrals, variance: float
     )
 
 
-def tail(energies: tuple[float, ...], square: float, slope_energy: float) -> tuple[float, float]:
+def tail(energies: Sequence[float], square: float, slope_energy: float) -> tuple[float, float]:
     """The energy that the kept orders miss, and the one power that gives the right slope at correlation 1."""
     remainder = square - sum(energies)
     if remainder <= 1e-12 * square:
         return 0.0, float(ORDER)
-    missing = slope_energy - sum(k * energy for k, energy in enumerate(energies))
+    missing = slope_energy - sum(map(mul, _ORDERS, energies))
     return remainder, min(max(missing / remainder, float(ORDER)), _STEEPEST)

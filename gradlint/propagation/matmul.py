@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from gradlint.network import Node
@@ -110,13 +109,17 @@ def backward(node: Node, gradient: Gradient, context: Context) -> list[Gradient]
     column, row = _along(b, (parts.column_axis,)), _along(a, (parts.row_axis,))
     to_left = parts.length * (b.square + (parts.columns - 1.0) * max(gradient.units, 0.0) * column)
     to_right = parts.length * (a.square + (parts.rows - 1.0) * max(gradient.positions, 0.0) * row)
-    left, right = gradient.times(to_left), gradient.times(to_right)
     size_a, size_b = entries(node.inputs[0]), entries(node.inputs[1])
     if size_a <= 1 or size_b <= 1:
-        return [left, right]
+        return [gradient.times(to_left), gradient.times(to_right)]
     # The rows of A^T dY are sums over the same rows of dY: alike as far as those of A are.
     inner = _along(a, parts.left)
     alike = (inner + (parts.rows - 1.0) * max(gradient.positions, 0.0) * a.elsewhere(row)) / max(
         a.square + (parts.rows - 1.0) * max(gradient.positions, 0.0) * row, 1e-300
     )
-    return [replace(left, units=0.0), replace(right, positions=min(max(alike, 0.0), 1.0))]
+    samples, positions, units = gradient.samples, gradient.positions, gradient.units
+    overlap, local = gradient.overlap, gradient.local
+    return [
+        gradient.changed(to_left, samples, positions, 0.0, overlap, local),
+        gradient.changed(to_right, samples, min(max(alike, 0.0), 1.0), units, overlap, local),
+    ]

@@ -13,6 +13,8 @@ from gradlint.propagation.integrals import at_point, compute, tail
 _GRID = 8.0
 _STEEP = 10.0
 _TINY = 1e-280
+# The moments of a homogeneous function are computed at means of so many steps a standard deviation.
+_STEPS = 1000.0
 # Means further from zero than so many standard deviations leave no spread to speak of.
 _FARTHEST = 1e4
 
@@ -24,8 +26,8 @@ def moments(key: Key, mean: float, variance: float) -> Moments:
     if _TINY < variance < math.inf and _homogeneous(key):
         deviation = math.sqrt(variance)
         offset = mean / deviation
-        if abs(offset) <= _FARTHEST:
-            return _scaled(_unit(key, round(offset, 3) if offset else 0.0), deviation, variance)
+        if -_FARTHEST <= offset <= _FARTHEST:
+            return _scaled(_unit(key, round(offset * _STEPS)), deviation, variance)
     return _moments(key, mean, variance if variance > 0.0 else 0.0)
 
 
@@ -72,8 +74,8 @@ def _scaled(unit: Moments, deviation: float, variance: float) -> Moments:
 
 
 @lru_cache(maxsize=4096)
-def _unit(key: Key, offset: float) -> Moments:
-    return compute(form_of(key), offset, 1.0)
+def _unit(key: Key, steps: int) -> Moments:
+    return compute(form_of(key), steps / _STEPS, 1.0)
 
 
 @lru_cache(maxsize=4096)
@@ -90,26 +92,24 @@ def _interpolated(key: Key, variance: float) -> Moments:
     position = math.log(variance) * _GRID
     index = round(position)
     t = position - index
-    below, here, above = (_on_grid(key, index + i) for i in (-1, 0, 1))
+    below, here, above = _on_grid(key, index - 1), _on_grid(key, index), _on_grid(key, index + 1)
     if not (math.isfinite(above.square) and math.isfinite(above.chi)):
         return here
     if above.square > _STEEP * below.square:  # an exponential: no parabola follows it
         return _direct(key, 0.0, _rounded(variance))
     a, b, c = 0.5 * t * (t - 1.0), 1.0 - t * t, 0.5 * t * (t + 1.0)
-    energies = tuple(
-        [a * x + b * y + c * z for x, y, z in zip(below.energies, here.energies, above.energies, strict=True)]
-    )
     square = a * below.square + b * here.square + c * above.square
     chi = a * below.chi + b * here.chi + c * above.chi
     mean = a * below.mean + b * here.mean + c * above.mean
-    energies = (mean * mean, *energies[1:])
+    energies = [a * x + b * y + c * z for x, y, z in zip(below.energies, here.energies, above.energies, strict=True)]
+    energies[0] = mean * mean
     remainder, exponent = tail(energies, square, chi * variance)
     return Moments(
         mean,
         square,
         chi,
         a * below.kappa + b * here.kappa + c * above.kappa,
-        energies,
+        tuple(energies),
         remainder,
         exponent,
         variance,

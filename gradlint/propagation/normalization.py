@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from gradlint.network import Node
 from gradlint.propagation.context import Context, bias_of, is_zero, scale_of
@@ -20,7 +19,8 @@ _UNCENTRED = ("rms", "l2")
 _ALONG_CHANNELS = ("batch", "instance", "group")
 
 
-class Group(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Group:
     """What is averaged over: units of one sample, positions, and samples; how many of each."""
 
     units: float
@@ -54,8 +54,7 @@ def division(node: Node, signal: Signal, context: Context) -> Division:
     kind = settings.get("type", "batch")
     epsilon = float(settings.get("epsilon", EPSILON) or 0.0)
     over = group(node, signal, context)
-    n, p, b = over
-    size = n * p * b
+    size = over.units * over.positions * over.samples
     middle, spread = signal, signal.square + epsilon
     parts: tuple[tuple[float, float, Signal], ...] = ()
     if kind == "l2":
@@ -98,7 +97,7 @@ def group(node: Node, signal: Signal, context: Context) -> Group:
 
 def common_part(signal: Signal, over: Group) -> float:
     """E[mean^2] of the entries in a group: what subtracting the mean takes away."""
-    n, p, b = over
+    n, p, b = over.units, over.positions, over.samples
     if n == 1.0:
         within = signal.square + (p - 1.0) * signal.positions
         if b == 1.0:
@@ -120,7 +119,7 @@ def _over_units(signal: Signal, covariance: float, units: float) -> float:
 
 def _other_samples(signal: Signal, over: Group) -> float:
     """The covariance of an entry with all of another sample's entries in the group, times their positions."""
-    n, p, _ = over
+    n, p = over.units, over.positions
     here = _over_units(signal, signal.samples, n)
     there = _over_units(signal, signal.apart, n)
     return here + (p - 1.0) * there
@@ -128,14 +127,15 @@ def _other_samples(signal: Signal, over: Group) -> float:
 
 def centred(signal: Signal, over: Group, context: Context) -> Signal:
     """The signal less the mean of its group; kept, for the parts of a concatenation come again in the next one."""
-    found = context.centred.get((signal, over))
+    key = (signal, over.units, over.positions, over.samples)
+    found = context.centred.get(key)
     if found is None:
-        found = context.centred[signal, over] = _centred(signal, over)
+        found = context.centred[key] = _centred(signal, over)
     return found
 
 
 def _centred(signal: Signal, over: Group) -> Signal:
-    n, p, b = over
+    n, p, b = over.units, over.positions, over.samples
     removed = common_part(signal, over)
     if b > 1.0:
         return Signal(
@@ -231,7 +231,7 @@ def backward(node: Node, gradient: Gradient, context: Context) -> Gradient:
     else:
         factor = factor / found.spread if found.spread > 0.0 else math.inf
     samples, positions, units = gradient.samples, gradient.positions, gradient.units
-    n, p, b = over
+    n, p, b = over.units, over.positions, over.samples
     if along_mean:
         if b > 1.0:
             samples = max((samples - along_mean) / kept, -1.0)
@@ -275,7 +275,7 @@ def _inverse_spread(signal: Signal, found: Division, centre: bool) -> float:
 def _projection(found: Division, gradient: Gradient, centre: bool) -> tuple[float, float]:
     """The share of the squared gradient along the mean, and the share that both projections leave."""
     size, middle = found.size, found.middle
-    n, p, b = found.over
+    n, p, b = found.over.units, found.over.positions, found.over.samples
     if size <= 1.0:
         return 0.0, 1.0
     local = max(middle.positions / middle.square, 0.0) if middle.square else 0.0

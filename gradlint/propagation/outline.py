@@ -12,7 +12,9 @@ from gradlint.propagation.dead import RECTIFIERS
 _ACTIVATION, _INPUT = Kind.ACTIVATION, Kind.INPUT
 _SCALING = frozenset({Kind.MULTIPLY, Kind.ADD})
 _SELECTIVE = frozenset({Kind.STOP, Kind.EMBEDDING, Kind.LOSS, Kind.RESHAPE})
-"""Nodes whose inputs are not all alike to a gradient, and those where it ends."""
+"""Nodes whose inputs are not all alike to a gradient."""
+_ENDING = frozenset({Kind.STOP, Kind.EMBEDDING})
+"""Those where it ends."""
 _PIXEL_SCALE = 0.02
 
 
@@ -57,7 +59,7 @@ def outline(network: Network) -> Outline:
             fixed.add(node)
         if kind is _ACTIVATION and node.attributes.get("function") in RECTIFIERS:
             rectifiers.append(node)
-        if node.gradients_off is not None or (kind in _SELECTIVE and len(carrying(node)) < len(operands)):
+        if node.gradients_off is not None or kind in _ENDING or (len(operands) > 1 and carrying(node) is not operands):
             open_ = False
     return Outline(tuple(weighted), leading, fixed, pixels, tuple(rectifiers), open_)
 
@@ -67,7 +69,7 @@ def carrying(node: Node) -> tuple[Node, ...]:
     kind, operands = node.kind, node.inputs
     if kind not in _SELECTIVE:
         return operands
-    if kind is Kind.STOP or kind is Kind.EMBEDDING:
+    if kind in _ENDING:
         return ()
     if len(operands) > 1 and (kind is Kind.LOSS or node.attributes.get("operation") != "where"):
         return operands[:1]

@@ -37,8 +37,9 @@ def forward_pass(network: Network, context: Context, precision: Precision) -> tu
             continue
         inputs = (signals[operands[0]],) if len(operands) == 1 else tuple([signals[n] for n in operands])
         try:
-            if node in whole:
-                signal = forward.composite(node, whole[node].root, whole[node].key, context)
+            if whole and node in whole:
+                root, key = whole[node]
+                signal = forward.composite(node, root, key, context)
             else:
                 signal = rules[node.kind](node, inputs, context)
         except NotModelled:
@@ -136,15 +137,15 @@ def _backward(
         if gradient is None or gradient.log == nothing or node not in leading:
             continue
         operands = node.inputs
-        if node in whole:
-            operands = (whole[node].root,)
-            parts = [backward.through_function(node, whole[node].root, whole[node].key, gradient, context)]
+        if whole and node in whole:
+            root, key = whole[node]
+            operands, parts = (root,), [backward.through_function(node, root, key, gradient, context)]
         elif leading.isdisjoint(operands):
             continue
         else:
             parts = rules[node.kind](node, gradient, context)
         for operand, part in zip(operands, parts, strict=False):
-            if operand in leading and part.log != nothing:
+            if part.log != nothing and operand in leading:
                 known = gradients.get(operand)
                 gradients[operand] = part if known is None else _merged(known, part, operand, context)
     return gradients

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 
 from gradlint.network import Node
@@ -149,12 +148,11 @@ def backward(node: Node, gradient: Gradient, context: Context) -> Gradient:
         _, mean, variance = selected(node, signal)
         overlap = _same_maximum(node) if cover > 1.0 else 0.0
         shared = max(gradient.positions, 0.0)
-        return replace(
-            gradient.times(1.0 + overlap * shared),
-            selected=(mean, variance),
-            positions=gradient.positions / max(size, 1.0),
-            local=gradient.local / max(size * size, 1.0),
+        positions, local = gradient.positions / max(size, 1.0), gradient.local / max(size * size, 1.0)
+        moved = gradient.changed(
+            1.0 + overlap * shared, gradient.samples, positions, gradient.units, gradient.overlap, local
         )
+        return moved.chosen(mean, variance)
     left = max(_positions_left(node, output_channel(node, signal.channel)), 1.0)
     before = left * positions
     together = (positions - 1.0) / (before - 1.0) if before > 1.0 else 1.0

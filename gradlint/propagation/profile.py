@@ -137,18 +137,10 @@ def _profile(
         value: float | None = -math.inf if node in trained else None
         if found is not None and found.log > -math.inf:
             typical = (found.log - base.log) - 0.5 * (found.spread - base.spread)
-            value = typical * _TO_LOG10 if typical - ln(float(entries(node))) > least else -math.inf
-        layers.append(
-            LayerProfile(
-                node,
-                signal.square if signal is not None else None,
-                signal.samples if signal is not None else None,
-                value,
-                _weight_std(node),
-                dead.get(node, 0.0),
-                node in looked_past,
-            )
-        )
+            value = typical * _TO_LOG10 if typical - ln(entries(node)) > least else -math.inf
+        square, samples = (signal.square, signal.samples) if signal is not None else (None, None)
+        known_dead = dead.get(node, 0.0) if dead else 0.0
+        layers.append(LayerProfile(node, square, samples, value, _weight_std(node), known_dead, node in looked_past))
     first = _first(layers)
     ratio = first.log10_gradient
     assert ratio is not None
@@ -231,9 +223,8 @@ def _assumed(network: Network, weighted: Sequence[Node], context: Context) -> tu
 
 def _weight_std(node: Node) -> float | None:
     parameter: Parameter | None = node.parameters.get("weight") or next(iter(node.parameters.values()), None)
-    if parameter is None or not parameter.distribution.known:
-        return None
-    return parameter.distribution.std
+    std = parameter.distribution.std if parameter is not None else math.nan
+    return None if math.isnan(std) else std
 
 
 def _bare(node: Node, context: Context) -> LayerProfile:

@@ -110,19 +110,32 @@ def permutation(node: Node, rank: int) -> tuple[int, ...]:
 
 def backward(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
     """Entries go back to where they came from; copies are added up, padding is cut off."""
-    source, operation = node.inputs[0], node.attributes.get("operation", "view")
-    if operation == "where" and len(node.inputs) > 1:
+    operands, operation = node.inputs, node.attributes.get("operation", "view")
+    if operation == "where" and len(operands) > 1:
         return [gradient.times(share) for share in where_shares(node)]
-    first = gradient
-    if source.shape is not None and node.shape is not None:
-        old, new = entries(source), entries(node)
-        if operation == "pad" and new and not _repeats(node):
-            first = gradient.times(min(old / new, 1.0))
-        elif operation == "expand":
-            first = gradient.times(gathered(node, source, gradient, context.signal(node).channel, (1.0, 1.0)))
-        elif operation == "interpolate" and new > old:
-            copies = new / max(old, 1)
-            first = gradient.times(1.0 + (copies - 1.0) * max(gradient.positions, 0.0))
-        elif operation == "view" and context.signal(node).channel != context.signal(source).channel:
-            first = replace(gradient, selected=None, shares=())
-    return [first] if len(node.inputs) == 1 else [first] + [NONE] * (len(node.inputs) - 1)
+    source, first = operands[0], gradient
+    if operation in _SCALING and source.shape is not None and node.shape is not None:
+        first = _scaled(node, source, str(operation), gradient, context)
+    return [first] if len(operands) == 1 else [first] + [NONE] * (len(operands) - 1)
+
+
+_SCALING = frozenset({"view", "pad", "expand", "interpolate"})
+"""Operations that are something to a gradient."""
+
+
+def _scaled(node: Node, source: Node, operation: str, gradient: Gradient, context: Context) -> Gradient:
+    """The gradient of the entries before they were rearranged, padded or copied."""
+    if operation == "view":
+        ends = gradient.selected is not None or gradient.shares
+        if not ends or context.signals[node].channel == context.signals[source].channel:
+            return gradient
+        return replace(gradient, selected=None, shares=())
+    if operation == "expand":
+        return gradient.times(gathered(node, source, gradient, context.signal(node).channel, (1.0, 1.0)))
+    old, new = entries(source), entries(node)
+    if operation == "pad" and new and not _repeats(node):
+        return gradient.times(min(old / new, 1.0))
+    if operation == "interpolate" and new > old:
+        copies = new / max(old, 1)
+        return gradient.times(1.0 + (copies - 1.0) * max(gradient.positions, 0.0))
+    return gradient

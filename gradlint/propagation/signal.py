@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from gradlint.network import Node
 from gradlint.propagation.functions import Key
 from gradlint.propagation.geometry import extent
 
 
-class Latent(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Latent:
     """The Gaussian before an activation, and the activation: what max-pooling needs to know."""
 
     key: Key
@@ -183,6 +183,24 @@ class Gradient:
             self.alike,
         )
 
+    def chosen(self, mean: float, variance: float) -> Gradient:
+        """The gradient of entries that max-pooling chose, which are of this distribution."""
+        return Gradient(
+            self.log,
+            self.spread,
+            self.samples,
+            self.positions,
+            self.units,
+            self.overlap,
+            self.local,
+            self.work,
+            self.rectified,
+            self.luck,
+            self.alike,
+            (mean, variance),
+            self.shares,
+        )
+
 
 def ln(x: float) -> float:
     """Natural logarithm, with -inf for zero and for what rounding made negative."""
@@ -194,32 +212,32 @@ def merge(first: Gradient, second: Gradient, strength: float) -> Gradient:
 
     `strength` is the squared L2 norm of the signal of one sample.
     """
-    if first.log == -math.inf:
-        return second
-    if second.log == -math.inf:
-        return first
-    if first.log == math.inf or second.log == math.inf:
-        return first if first.log == math.inf else second
     high, low = (first, second) if first.log >= second.log else (second, first)
+    if low.log == -math.inf or high.log == math.inf:
+        return high
     ratio = math.exp(low.log - high.log)
     a = 1.0 / (1.0 + ratio)
     b = 1.0 - a
+    a2, b2 = a * a, b * b
     # What both have in common fluctuates together; what only one has, averages out.
-    common = 2.0 * high.work * low.work * math.sqrt(a * b) / strength if strength > 0.0 else 0.0
-    shared = min(high.spread, low.spread)
-    total = max(1.0 + common, 1e-6)
+    of_high, of_low = high.work * math.sqrt(a), low.work * math.sqrt(b)
+    total = 1.0 + 2.0 * of_high * of_low / strength if strength > 0.0 else 1.0
+    if total < _LEAST_SUM:
+        total = _LEAST_SUM
+    one, other = high.spread, low.spread
+    shared = other if other < one else one
     shares: tuple[float, ...] = ()
     if high.shares and len(high.shares) == len(low.shares):
         shares = tuple([a * x + b * y for x, y in zip(high.shares, low.shares, strict=True)])
     return Gradient(
-        high.log + math.log1p(ratio) + math.log(total),
-        shared + a * a * (high.spread - shared) + b * b * (low.spread - shared),
+        high.log + math.log((1.0 + ratio) * total),
+        shared + a2 * (one - shared) + b2 * (other - shared),
         a * high.samples + b * low.samples,
         a * high.positions + b * low.positions,
         a * high.units + b * low.units,
-        a * a * high.overlap + b * b * low.overlap,
-        a * a * high.local + b * b * low.local,
-        (high.work * math.sqrt(a) + low.work * math.sqrt(b)) / math.sqrt(total),
+        a2 * high.overlap + b2 * low.overlap,
+        a2 * high.local + b2 * low.local,
+        (of_high + of_low) / math.sqrt(total),
         0.0,
         a * high.luck + b * low.luck,
         a * high.alike + b * low.alike,
@@ -229,6 +247,8 @@ def merge(first: Gradient, second: Gradient, strength: float) -> Gradient:
 
 
 NONE = Gradient(-math.inf)
+# Two gradients that cancel leave at least this of their squared norm.
+_LEAST_SUM = 1e-6
 
 
 def strength(node: Node, signal: Signal) -> float:
