@@ -6,6 +6,7 @@ the files, of about as many bytes as the others', and takes from the end of anot
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import signal
@@ -124,6 +125,8 @@ def _in_lanes(
 ) -> list[list[FileResult] | None]:
     """The results of each chunk; None for one that was lost with its process."""
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
+    if context.get_start_method() == "fork":
+        importlib.import_module("gradlint.evaluation.driver")  # once, and not in each process
     stretches = _Stretches(chunks, min(jobs, len(chunks), _MOST))
     results: list[list[FileResult] | None] = [None] * len(chunks)
     lanes: dict[Connection[object, object], tuple[int, _Lane]] = {}
