@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
-
-import libcst as cst
 
 from gradlint.evaluation.classes import is_layer_class
 from gradlint.evaluation.errors import OWN_ERRORS, AttemptExceeded, Raised
 from gradlint.evaluation.networks import assumed_arguments, needs_arguments
-from gradlint.evaluation.syntax import descendants
-from gradlint.evaluation.values import Class, Deferred, Function, ModuleValue, Value
+from gradlint.evaluation.novelty import Novelty
+from gradlint.evaluation.values import Class, Function, Value
 
 if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
@@ -28,9 +26,7 @@ class Attempts:
     def __init__(self, interpreter: Interpreter, record: Record) -> None:
         self.interpreter = interpreter
         self.record = record
-        self._tried: list[Function] = []
-        self._mentioned: set[str] = set()
-        """The names in the bodies of functions that were tried."""
+        self.novelty = Novelty(interpreter)
 
     def use_functions(self) -> None:
         """Call the functions that nothing calls, with their defaults and assumed or unknown arguments.
@@ -46,10 +42,10 @@ class Attempts:
             if budget.steps > budget.limits.news:
                 self.interpreter.cut_short("functions that nothing calls, after several others")
                 break
-            if budget.steps > budget.limits.alternatives and not self._leads_to_news(function):
+            if budget.steps > budget.limits.alternatives and not self.novelty.has(function):
                 self.interpreter.cut_short("functions that nothing calls, and that run only what others ran already")
                 continue
-            self._tried.append(function)
+            self.novelty.ran(function)
             created, events = len(record.created), len(record.events)
             self._attempt(partial(self._use_function, function))
             function.attributes.pop("__called__", None)
@@ -59,12 +55,6 @@ class Attempts:
         happenings = {id(event) for _, _, events in outdated for event in events}
         record.created[:] = [item for item in record.created if id(item) not in objects]
         record.events[:] = [event for event in record.events if id(event) not in happenings]
-
-    def _leads_to_news(self, function: Function) -> bool:
-        """Whether `function` is the first to name some function or layer of the source that has never run."""
-        while self._tried:
-            self._mentioned.update(_names(self._tried.pop().syntax.body))
-        return any(_is_new(_value(function, name)) for name in {*_names(function.syntax.body)} - self._mentioned)
 
     def _use_function(self, function: Function) -> None:
         before = len(self.record.created)
@@ -131,30 +121,3 @@ class Attempts:
             interpreter.trails.clear()
             interpreter.layer_calls = interpreter.uncertain = 0
             interpreter.training = interpreter.gradients = True
-
-
-def _names(syntax: cst.CSTNode) -> Iterator[str]:
-    """The names in a piece of source, also those of one name's attributes (`blocks.Bottleneck`)."""
-    for node in descendants(syntax):
-        if isinstance(node, cst.Name):
-            yield node.value
-        elif isinstance(node, cst.Attribute) and isinstance(node.value, cst.Name):
-            yield f"{node.value.value}.{node.attr.value}"
-
-
-def _value(function: Function, name: str) -> Value:
-    """What a name in the body of a function means before the function has run; `MISSING` if it is its own."""
-    head, _, attribute = name.partition(".")
-    value = function.scope.find(head)
-    if attribute and type(value) is ModuleValue:
-        return value.scope.find(attribute)
-    return value
-
-
-def _is_new(value: Value) -> bool:
-    """Whether something of the source has never been needed, called or built."""
-    if type(value) is Function:
-        return "__called__" not in value.attributes
-    if type(value) is Class:
-        return "__instantiated__" not in value.namespace and is_layer_class(value)
-    return type(value) is Deferred

@@ -60,20 +60,29 @@ _UNARY: dict[str, Callable[[Any], Any]] = {"-": operator.neg, "+": operator.pos,
 _UNARY_DUNDER = {"-": "__neg__", "+": "__pos__", "~": "__invert__"}
 
 _WIDE_FORMAT = re.compile(r"\d{5}|\*")
-_NUMBERS = (int, float, bool, complex)
+_NUMBERS = frozenset({int, float, bool, complex})
+_ATOMS = _NUMBERS | {str, bytes, type(None)}
+"""Types whose values are known in whole, and compare as they do in Python."""
+_GROWING = frozenset({"*", "**", "<<", "@"})
+"""Operators whose result may be far larger than two numbers, or that numbers do not have."""
 _ERRORS = (TypeError, ValueError, ZeroDivisionError, OverflowError, KeyError, IndexError, AttributeError, MemoryError)
 
 
 def binary(interpreter: Interpreter, symbol: str, left: Value, right: Value) -> Value:
     """`left symbol right` as Python and the frameworks define it."""
+    if type(left) in _NUMBERS and type(right) in _NUMBERS:
+        if symbol in _GROWING:
+            return known(interpreter, symbol, left, right)
+        try:
+            return BINARY[symbol](left, right)
+        except _ERRORS as error:
+            raise Raised(type(error).__name__, str(error)) from None
     if type(left) is Array or type(right) is Array or _is_row(left, right) or _is_row(right, left):
         left, right = as_tensor(interpreter, left), as_tensor(interpreter, right)
     if isinstance(left, Tensor) or isinstance(right, Tensor):
         from gradlint.frameworks.operators import binary_operation
 
         return binary_operation(interpreter, symbol, left, right)
-    if type(left) in _NUMBERS and type(right) in _NUMBERS:
-        return known(interpreter, symbol, left, right)
     result = _by_method(interpreter, left, right, _DUNDER[symbol])
     if result is not MISSING:
         return result
@@ -188,16 +197,15 @@ def compare(interpreter: Interpreter, symbol: str, left: Value, right: Value) ->
         from gradlint.frameworks.operators import compare as compare_tensors
 
         return compare_tensors(interpreter, symbol, left, right)
-    for side in (left, right):
-        if isinstance(side, Unknown):
-            return side
-    for receiver, other, name in (
-        (left, right, _COMPARISON_DUNDER[symbol]),
-        (right, left, _COMPARISON_DUNDER[symbol]),
-    ):
-        if isinstance(receiver, Instance) and (method := receiver.cls.find(name)) is not MISSING:
-            return interpreter.call(method, receiver, other)
-    left, right = plain(left), plain(right)
+    if type(left) not in _ATOMS or type(right) not in _ATOMS:
+        for side in (left, right):
+            if isinstance(side, Unknown):
+                return side
+        name = _COMPARISON_DUNDER[symbol]
+        for receiver, other in ((left, right), (right, left)):
+            if isinstance(receiver, Instance) and (method := receiver.cls.find(name)) is not MISSING:
+                return interpreter.call(method, receiver, other)
+        left, right = plain(left), plain(right)
     if symbol in ("==", "!="):
         equal = equals(left, right)
         return interpreter.unknown("equality of something unknown") if equal is None else equal == (symbol == "==")
@@ -227,6 +235,8 @@ def identical(left: Value, right: Value) -> bool | None:
 
 def equals(left: Value, right: Value) -> bool | None:
     """Whether `left == right`; None when that depends on something unknown."""
+    if type(left) in _ATOMS and type(right) in _ATOMS:
+        return bool(left == right)
     left, right = plain(left), plain(right)
     if left is right and not isinstance(left, Unknown):
         return True
@@ -271,6 +281,8 @@ def contains(interpreter: Interpreter, container: Value, item: Value) -> Value:
         except TypeError as error:
             raise Raised("TypeError", str(error)) from None
     if isinstance(container, (list, tuple)):
+        if type(item) in _ATOMS and _ATOMS.issuperset(map(type, container)):
+            return item in container
         results = [equals(entry, item) for entry in container]
         if True in results:
             return True

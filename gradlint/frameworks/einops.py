@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ class Side:
         return tuple(name for group in self.groups for name in group)
 
 
+@functools.lru_cache(maxsize=1024)
 def parse_side(text: str, hidden: int, prefix: str) -> Side | None:
     """One side of a pattern; the ellipsis stands for `hidden` axes. Unnamed axes get names that begin with `prefix`."""
     groups: list[Group] = []
@@ -75,6 +77,11 @@ class Pattern:
 
 def parse_pattern(text: str, shape: Shape, given: Mapping[str, int]) -> Pattern | None:
     """The pattern for a tensor of this shape; None when it leaves a size open. Raises ShapeMismatch."""
+    return _pattern(text, shape, tuple(given.items()))
+
+
+@functools.lru_cache(maxsize=1024)
+def _pattern(text: str, shape: Shape, given: tuple[tuple[str, int], ...]) -> Pattern | None:
     before, arrow, after = text.partition("->")
     if not arrow:
         return None

@@ -99,3 +99,32 @@ def test_any_builder_can_be_asked_for(call: str) -> None:
     evaluation = Evaluator(SourceLoader(), limits).evaluate(SourceFile.from_text(LIBRARY, "library.py"), call)
     assert len(evaluation.networks) == 1
     assert evaluation.networks[0].complete
+
+
+OWN_WORK = {
+    "layers of a framework": "def own():\n    return nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8))\n",
+    "a loop": "def own():\n    for depth in (3,):\n        net = _net(Block, depth)\n    return net\n",
+}
+
+
+@pytest.mark.parametrize("what", OWN_WORK)
+def test_a_function_with_work_of_its_own_is_called_whatever_ran_before(what: str) -> None:
+    before = evaluate(LIBRARY, Limits(alternatives=1))
+    evaluation = evaluate(f"{LIBRARY}\n\n{OWN_WORK[what]}", Limits(alternatives=1))
+    assert len(evaluation.networks) == len(before.networks) + 1
+
+
+def test_a_training_function_is_called_whatever_ran_before() -> None:
+    text = f"""\
+import torch
+{LIBRARY}
+
+def train(net: Net, batches):
+    net = _net(Block, 3)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for x in batches:
+        optimizer.zero_grad()
+        net(x).sum().backward()
+        optimizer.step()
+"""
+    assert evaluate(text, Limits(alternatives=1)).loops
