@@ -101,29 +101,34 @@ def multiply(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
 
 def concatenate(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     """Averages over the parts, each by its share of the entries."""
-    sizes = [float(entries(n)) for n in node.inputs]
-    total = sum(sizes) or 1.0
+    sizes = [entries(n) for n in node.inputs]
+    total = float(sum(sizes)) or 1.0
     shares = [size / total for size in sizes]
     channel = _leading(node, inputs)
     rank = len(node.shape) if node.shape is not None else 2
-    axis = normalized(node.attributes.get("axis", 0 if node.get("stacked") else 1), rank)
-    if node.get("stacked"):
+    stacked = node.attributes.get("stacked")
+    axis = normalized(node.attributes.get("axis", 0 if stacked else 1), rank)
+    if stacked:
         channel = channel + 1 if axis <= channel else channel
     along = axis == channel
     mean = square = samples = positions = apart = units = blended = 0.0
     for share, s in zip(shares, inputs, strict=True):
-        mean += share * s.mean
+        level = s.mean
+        mean += share * level
         square += share * s.square
         samples += share * s.samples
         positions += share * s.positions
         apart += share * s.apart
         units += share * s.units
-        blended += share * share * ((s.units if along else s.positions) - s.mean * s.mean)
+        blended += share * share * ((s.units if along else s.positions) - level * level)
     blended += mean * mean
     if along:
         mixed: list[tuple[float, Signal]] = []
         for share, s in zip(shares, inputs, strict=True):
-            mixed += [(share * inner, part) for inner, part in s.mixed] if s.mixed else [(share, s.bare())]
+            if s.mixed:
+                mixed += [(share * inner, part) for inner, part in s.mixed]
+            else:
+                mixed.append((share, s.bare()))
         parts = tuple(mixed) if len(mixed) < _MOST_PARTS else ()
         latent = _common_latent(shares, inputs)
         return Signal(mean, square, samples, positions, apart, blended, channel, latent, parts)
@@ -220,21 +225,22 @@ def _luck(operand: Node, node: Node, passed: float, context: Context) -> float:
 
 def multiply_back(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
     """Every factor has the gradient times the product of the others."""
-    constant = node.get("constant")
+    constant = node.attributes.get("constant")
     k = float(constant) ** 2 if isinstance(constant, (int, float)) else 1.0
-    channel = context.signal(node).channel
+    signals, shape, outer = context.signals, node.shape, node.attributes.get("outer")
+    channel = signals[node].channel
     results = []
     for i, operand in enumerate(node.inputs):
         square, units, others = k, 1.0, 1.0
         for j, other in enumerate(node.inputs):
             if i != j:
-                signal = context.signal(other)
+                signal = signals[other]
                 square *= signal.square
                 if signal.square > 0.0:
-                    wide, long = broadcast(other.shape, node.shape, channel)
+                    wide, long = (1, 1) if other.shape == shape else broadcast(other.shape, shape, channel)
                     units *= 1.0 if wide > 1 else signal.units / signal.square
                     others *= 1.0 if long > 1 else signal.positions / signal.square
-        if node.get("outer"):
+        if outer:
             factor = square * entries(node) / max(entries(operand), 1)
         else:
             factor = square * gathered(node, operand, gradient, channel, (units, others))
@@ -267,16 +273,18 @@ def _part(
     gradient: Gradient, share: float, inner: tuple[float, ...], whole: float, operand: Node, signal: Signal
 ) -> Gradient:
     """The gradient of one operand: `share` of the squared norm, of a signal that is `whole` in squared norm."""
+    if share <= 0.0:
+        return NONE
     own = strength(operand, signal) / whole if whole > 0.0 else 0.0
     return Gradient(
-        gradient.log + ln(share),
+        gradient.log + math.log(share),
         gradient.spread,
         gradient.samples,
         gradient.positions,
         gradient.units,
         gradient.overlap,
         gradient.local,
-        gradient.work / math.sqrt(share) * own if share > 0.0 else 0.0,
+        gradient.work / math.sqrt(share) * own,
         0.0,
         1.0,
         gradient.alike,

@@ -94,9 +94,9 @@ class Context:
         if parameter is None:
             return self._computed(node)
         distribution = parameter.distribution
-        if not distribution.known:
+        if math.isnan(distribution.std):
             raise NotModelled(f"the initial distribution of {describe(node)} is not known")
-        if node in self.standing_in and is_zero(distribution):
+        if self.standing_in and node in self.standing_in and is_zero(distribution):
             return Weights(0.0, 1.0 / max(fan_in, 1.0), "normal", 1.0)
         mean, square = statistics(parameter)
         variance = square - mean * mean

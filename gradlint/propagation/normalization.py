@@ -32,16 +32,18 @@ class Group:
 class Division:
     """What one normalization does to the signal that goes into it.
 
-    `over` is what is averaged over (`size` entries), `middle` the signal less the mean, `spread` the square of what it
-    is divided by; `parts` are the share, the squared spread and the middle of each part of a concatenation, which are
-    divided each on its own. `scale` are mean and mean square of the weights that it is then multiplied by.
+    `over` is what is averaged over (`size` entries), `local` the correlation of two positions of the signal less the
+    mean, `spread` the square of what it is divided by, and `result` the quotient; `pieces` are the share over the
+    squared spread of each part of a concatenation, which are divided each on its own. `scale` are mean and mean square
+    of the weights that the result is then multiplied by.
     """
 
     over: Group
     size: float
-    middle: Signal
+    local: float
     spread: float
-    parts: tuple[tuple[float, float, Signal], ...]
+    pieces: Sequence[float]
+    result: Signal
     scale: tuple[float, float]
 
 
@@ -55,19 +57,36 @@ def division(node: Node, signal: Signal, context: Context) -> Division:
     epsilon = float(settings.get("epsilon", EPSILON) or 0.0)
     over = group(node, signal, context)
     size = over.units * over.positions * over.samples
-    middle, spread = signal, signal.square + epsilon
-    parts: tuple[tuple[float, float, Signal], ...] = ()
-    if kind == "l2":
-        spread = signal.square * size
-    elif kind != "rms":
-        middle = _centred(signal, over)
-        spread = max(middle.square, 0.0) + epsilon
-        if signal.mixed and kind == "batch":
-            middles = [(share, centred(part, over, context)) for share, part in signal.mixed]
-            parts = tuple([(share, max(own.square, 0.0) + epsilon, own) for share, own in middles])
+    middle = signal if kind in _UNCENTRED else _centred(signal, over)
+    square = middle.square
+    spread = square * size if kind == "l2" else (square if square > 0.0 else 0.0) + epsilon
+    pieces: Sequence[float] = ()
+    if kind == "batch" and signal.mixed:
+        result, pieces = _parts(signal, over, epsilon, context)
+    else:
+        result = middle.scaled(1.0 / math.sqrt(spread) if spread > 0.0 else 0.0)
+    local = middle.positions / square if square else 0.0
     scale = scale_of(node.parameters.get("weight"))
-    found = context.divisions[node] = Division(over, size, middle, spread, parts, scale)
+    found = Division(over, size, local if local > 0.0 else 0.0, spread, pieces, result, scale)
+    context.divisions[node] = found
     return found
+
+
+def _parts(signal: Signal, over: Group, epsilon: float, context: Context) -> tuple[Signal, Sequence[float]]:
+    """Batch normalization after a concatenation divides each part by its own spread."""
+    square = samples = positions = apart = 0.0
+    pieces: list[float] = []
+    for share, part in signal.mixed:
+        middle = centred(part, over, context)
+        own = middle.square
+        spread = (own if own > 0.0 else 0.0) + epsilon
+        piece = share / spread if spread > 0.0 else 0.0
+        pieces.append(piece)
+        square += own * piece
+        samples += middle.samples * piece
+        positions += middle.positions * piece
+        apart += middle.apart * piece
+    return Signal(0.0, square, samples, positions, apart, 0.0, signal.channel, None, (), signal.overlap), pieces
 
 
 def group(node: Node, signal: Signal, context: Context) -> Group:
@@ -172,26 +191,12 @@ def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
     """Weight * (x - mean) / spread + bias."""
     signal = inputs[0]
     found = division(node, signal, context)
-    if found.parts:
-        return _affine(node, _mixed(signal, found), found.scale)
-    return _affine(node, found.middle.scaled(1.0 / math.sqrt(found.spread) if found.spread > 0.0 else 0.0), found.scale)
-
-
-def _mixed(signal: Signal, found: Division) -> Signal:
-    """Batch normalization after a concatenation divides each part by its own spread."""
-    square = samples = positions = apart = 0.0
-    for share, spread, middle in found.parts:
-        factor = share / spread if spread > 0.0 else 0.0
-        square += middle.square * factor
-        samples += middle.samples * factor
-        positions += middle.positions * factor
-        apart += middle.apart * factor
-    return Signal(0.0, square, samples, positions, apart, 0.0, signal.channel, overlap=signal.overlap)
+    return _affine(node, found.result, found.scale)
 
 
 def _affine(node: Node, signal: Signal, drawn: tuple[float, float]) -> Signal:
     scale, scale_square = drawn
-    shift, shift_square = bias_of(node.parameters.get("bias")) if node.parameters else (0.0, 0.0)
+    shift, shift_square = bias_of(node.parameters.get("bias"))
     if scale_square == 1.0 and shift_square == 0.0:
         return signal
     cross = 2.0 * scale * shift * signal.mean + shift_square
@@ -223,11 +228,10 @@ def backward(node: Node, gradient: Gradient, context: Context) -> Gradient:
     along_mean, kept = _projection(found, gradient, centre)
     factor = kept * scale * _inverse_spread(signal, found, centre)
     shares: tuple[float, ...] = ()
-    if found.parts:
-        pieces = [share / (spread or math.inf) for share, spread, _ in found.parts]
-        total = sum(pieces)
+    if found.pieces:
+        total = sum(found.pieces)
         factor *= total
-        shares = tuple([piece / total for piece in pieces]) if total else ()
+        shares = tuple([piece / total for piece in found.pieces]) if total else ()
     else:
         factor = factor / found.spread if found.spread > 0.0 else math.inf
     samples, positions, units = gradient.samples, gradient.positions, gradient.units
@@ -274,12 +278,11 @@ def _inverse_spread(signal: Signal, found: Division, centre: bool) -> float:
 
 def _projection(found: Division, gradient: Gradient, centre: bool) -> tuple[float, float]:
     """The share of the squared gradient along the mean, and the share that both projections leave."""
-    size, middle = found.size, found.middle
+    size = found.size
     n, p, b = found.over.units, found.over.positions, found.over.samples
     if size <= 1.0:
         return 0.0, 1.0
-    local = max(middle.positions / middle.square, 0.0) if middle.square else 0.0
-    along_signal = (1.0 + (p - 1.0) * gradient.positions * local) / size
+    along_signal = (1.0 + (p - 1.0) * gradient.positions * found.local) / size
     along_mean = 0.0
     if centre:
         along_mean = 1.0 + (n - 1.0) * gradient.units + (p - 1.0) * gradient.positions

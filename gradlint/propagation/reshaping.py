@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gradlint.network import Node
+from gradlint.network import Node, Shape
 from gradlint.propagation.combining import gathered
 from gradlint.propagation.context import Context
-from gradlint.propagation.geometry import axis_size, broadcast, entries, normalized
+from gradlint.propagation.geometry import axis_size, broadcast, entries
 from gradlint.propagation.signal import NONE, Gradient, Signal
 
 
@@ -24,7 +24,8 @@ def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
         return signal
     if operation == "where" and len(inputs) > 1:
         return _blended(node, inputs)
-    channel = signal.channel if old == new and operation != "transpose" else moved_channel(node, signal.channel)
+    before = signal.channel
+    channel = before if old == new and operation != "transpose" else _moved(node, str(operation), old, new, before)
     if operation == "pad" and not _repeats(node):
         share = math.prod(old) / max(math.prod(new), 1)
         return Signal(
@@ -38,10 +39,12 @@ def forward(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
         )
     if operation == "expand":
         signal = signal.repeated(*broadcast(old, new, channel))
-    if channel == signal.channel and (not signal.mixed or operation not in ("view", "slice", "split")):
+    mixed = signal.mixed
+    if channel == before and (not mixed or operation not in ("view", "slice", "split")):
         return signal
-    kept = signal.mixed if axis_size(old, signal.channel) == axis_size(new, channel) else ()
-    return signal.moved(channel, kept, signal.latent)
+    if mixed and axis_size(old, before) != axis_size(new, channel):
+        mixed = ()
+    return signal.moved(channel, mixed, signal.latent)
 
 
 _CHANGING = frozenset({"transpose", "pad", "where"})
@@ -76,12 +79,8 @@ def _blended(node: Node, inputs: Sequence[Signal]) -> Signal:
     )
 
 
-def moved_channel(node: Node, channel: int) -> int:
+def _moved(node: Node, operation: str, old: Shape, new: Shape, channel: int) -> int:
     """Where the axis of the units is after a reshape; the last one where that cannot be told."""
-    old, new = node.inputs[0].shape, node.shape
-    if old is None or new is None:
-        return channel
-    operation = node.get("operation", "view")
     if operation == "transpose":
         order = permutation(node, len(old))
         return order.index(channel) if channel in order else len(new) - 1
@@ -100,7 +99,7 @@ def permutation(node: Node, rank: int) -> tuple[int, ...]:
     axes = node.get("axes")
     if axes is None:
         return (*range(rank - 2), rank - 1, rank - 2) if rank >= 2 else tuple(range(rank))
-    axes = tuple(normalized(int(axis), rank) for axis in axes)
+    axes = tuple([axis + rank if axis < 0 else axis for axis in map(int, axes)])
     if len(axes) == 2:
         order = list(range(rank))
         order[axes[0]], order[axes[1]] = axes[1], axes[0]
