@@ -51,12 +51,15 @@ def _scaled_by_hand(event: Event) -> bool:
 
 def _half_forward(loop: TrainingLoop, backward: Event) -> Event | None:
     """What this gradient goes back through that was computed in float16."""
-    behind = _understood(backward.node) if backward.node is not None else frozenset()
-    for event in loop.events_of(EventKind.FORWARD, EventKind.LOSS):
-        half = event.details.get("autocast") == _HALF and (backward.conditional or not event.conditional)
-        if half and event.node is not None and id(event.node) in behind:
-            return event
-    return None
+    forward = [
+        event
+        for event in loop.events_of(EventKind.FORWARD, EventKind.LOSS)
+        if event.details.get("autocast") == _HALF and (backward.conditional or not event.conditional)
+    ]
+    if not forward or backward.node is None:
+        return None
+    behind = _understood(backward.node)
+    return next((event for event in forward if event.node is not None and id(event.node) in behind), None)
 
 
 def _understood(loss: Node) -> frozenset[int]:

@@ -29,6 +29,7 @@ def forward_pass(network: Network, context: Context, precision: Precision) -> tu
     largest, smallest = precision.largest_square, precision.smallest_square
     cut: set[Node] = set()
     starts: dict[Node, None] = {}
+    followed: AbstractSet[Node] = frozenset()
     for node in network.nodes:
         operands = node.inputs
         if cut and not cut.isdisjoint(operands):
@@ -46,7 +47,7 @@ def forward_pass(network: Network, context: Context, precision: Precision) -> tu
             if node not in context.outline.leading:
                 context.assumptions.add(f"unit scale assumed for {describe(node)}")
                 signal = forward.source(node, inputs, context)
-            elif node in _followed_by_weights(network.nodes):
+            elif node in (followed := followed or _followed_by_weights(network.nodes, context.outline)):
                 raise
             else:
                 cut.add(node)
@@ -77,14 +78,13 @@ def connected(network: Network, outputs: tuple[Node, ...], outline: Outline) -> 
     return found
 
 
-def _followed_by_weights(nodes: Sequence[Node]) -> frozenset[Node]:
+def _followed_by_weights(nodes: Sequence[Node], outline: Outline) -> AbstractSet[Node]:
     """Nodes that are, or come before, a weighted layer."""
-    found: set[Node] = set()
+    found = set(outline.weighted)
     for node in reversed(nodes):
-        if node.weighted or node in found:
-            found.add(node)
+        if node in found:
             found.update(node.inputs)
-    return frozenset(found)
+    return found
 
 
 def backward_pass(
