@@ -54,7 +54,7 @@ def add(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:
 
 def _repeated(
     node: Node, parts: Sequence[Signal], coefficients: Sequence[float]
-) -> tuple[list[Signal], tuple[float, ...]]:
+) -> tuple[Sequence[Signal], tuple[float, ...]]:
     """The operands with those that are one and the same tensor put together."""
     totals: dict[Node, float] = {}
     kept: dict[Node, Signal] = {}
@@ -73,13 +73,15 @@ def _leading(node: Node, inputs: Sequence[Signal]) -> int:
     return inputs[sizes.index(max(sizes))].channel
 
 
-def _spread_out(node: Node, inputs: Sequence[Signal], channel: int) -> list[Signal]:
+def _spread_out(node: Node, inputs: Sequence[Signal], channel: int) -> Sequence[Signal]:
     """The operands as they are after broadcasting: repeated entries are equal."""
     shape = node.shape
-    return [
-        signal if operand.shape == shape else signal.repeated(*broadcast(operand.shape, shape, channel))
-        for operand, signal in zip(node.inputs, inputs, strict=True)
-    ]
+    spread: list[Signal] | None = None
+    for i, operand in enumerate(node.inputs):
+        if operand.shape != shape:
+            spread = spread or list(inputs)
+            spread[i] = inputs[i].repeated(*broadcast(operand.shape, shape, channel))
+    return inputs if spread is None else spread
 
 
 def multiply(node: Node, inputs: Sequence[Signal], context: Context) -> Signal:

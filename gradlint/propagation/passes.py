@@ -129,7 +129,9 @@ def _backward(
     for node in outputs:
         seed = _seed(node, context)
         gradients[node] = _merged(gradients[node], seed, node, context) if node in gradients else seed
-    leading = context.outline.leading & reached
+    leading = context.outline.leading
+    if not leading <= reached:
+        leading = leading & reached
     rules, whole = backward.RULES, context.composites
     nothing = -math.inf
     for node in reversed(network.nodes):
