@@ -33,7 +33,7 @@ MAXIMUM_HELD_BYTES = 4 * 1024 * 1024
 _FILES_BETWEEN_LOOKS = 4
 """How often it is looked at how much is held."""
 
-MAXIMUM_UNCOLLECTED = 10_000
+MAXIMUM_UNCOLLECTED = 30_000
 """How many objects may have been made before the garbage among them is collected."""
 
 

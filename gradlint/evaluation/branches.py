@@ -110,7 +110,7 @@ def fork(interpreter: Interpreter, alternatives: list[Callable[[], Any]], scope:
         try:
             signal = alternative()
         except Raised as error:
-            raised = error
+            raised = error.bare()
             signal = MISSING
         finally:
             interpreter.trails.pop()

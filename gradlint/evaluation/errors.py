@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 
 class CallError(Exception):
@@ -17,6 +17,11 @@ class Raised(Exception):
         self.type_name = type_name
         self.message = message
         self.value = value
+
+    def bare(self) -> Self:
+        """This exception, to be kept: without the calls that were in progress, and all that they hold."""
+        self.__context__ = None
+        return self.with_traceback(None)
 
 
 class ShapeMismatch(Raised):

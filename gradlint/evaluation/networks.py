@@ -241,8 +241,7 @@ def forward(interpreter: Interpreter, instance: Instance, shape: InputShape) -> 
         interpreter.layer_calls += 1
         result = interpreter.call(instance, *args, **kwargs)
     except Raised as raised:
-        error = raised.with_traceback(None)  # or every call in progress would live as long as the pass
-        error.__context__ = None
+        error = raised.bare()
     finally:
         del interpreter.frames[interpreter.frames.index(frame) :]
         interpreter.layer_calls = 0

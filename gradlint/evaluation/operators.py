@@ -71,7 +71,7 @@ _ERRORS = (TypeError, ValueError, ZeroDivisionError, OverflowError, KeyError, In
 def binary(interpreter: Interpreter, symbol: str, left: Value, right: Value) -> Value:
     """`left symbol right` as Python and the frameworks define it."""
     if type(left) in _NUMBERS and type(right) in _NUMBERS:
-        if symbol in _GROWING:
+        if symbol in _GROWING and type(left) is not float and type(right) is not float:
             return known(interpreter, symbol, left, right)
         try:
             return BINARY[symbol](left, right)

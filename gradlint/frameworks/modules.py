@@ -70,8 +70,9 @@ _HOLDERS = frozenset({*_CONTAINERS, Instance})
 
 def may_hold(value: Value) -> bool:
     """Whether there may be objects in `value`, a container."""
-    kind = type(value)
-    return kind in _CONTAINERS and not _HOLDERS.isdisjoint(map(type, value.values() if isinstance(value, dict) else value))
+    if type(value) not in _CONTAINERS:
+        return False
+    return not _HOLDERS.isdisjoint(map(type, value.values() if isinstance(value, dict) else value))
 
 
 def _is_keras(cls: Class) -> bool:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _ONLY_AST = 0x400
 _TOP_LEVEL_AWAIT = 0x2000
-_FEW = 5_000
+_FEW = 30_000
 """So many young objects may become old together with a tree; more are left to the garbage collector."""
 
 
