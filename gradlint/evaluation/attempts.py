@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from gradlint.network import Event
 
 LIGHTNING_MODULE = "lightning.pytorch.LightningModule"
+_PASSES = frozenset({"forward", "call"})
+_TRIED = "__tried__"
+
+
+def _is_idle(cls: Class, name: str) -> bool:
+    method = cls.namespace.get(name)
+    return type(method) is Function and "__called__" not in method.attributes
 
 
 class Attempts:
@@ -66,15 +73,36 @@ class Attempts:
             self._assume(before, assumptions)
 
     def use_classes(self) -> None:
-        """Instantiate the layers and models that nothing instantiates, with their defaults and assumed arguments."""
+        """Instantiate the layers and models that nothing instantiates, with their defaults and assumed arguments.
+
+        The last come first: a model stands behind the layers that it is made of, which then need no assumptions.
+        """
         classes = [cls for cls in self.record.classes if is_layer_class(cls)]
         used_as_base = {id(base) for cls in classes for base in cls.mro[1:]}
+        self._build(
+            cls
+            for cls in reversed(classes)
+            if "__instantiated__" not in cls.namespace
+            and (id(cls) not in used_as_base or cls.namespace.keys() & _PASSES)
+        )
+
+    def use_idle_classes(self) -> None:
+        """Do the same for the parts of a model that its forward pass has not come to."""
+        classes = [cls for cls in self.record.classes if is_layer_class(cls)]
+        self._build(cls for cls in reversed(classes) if any(_is_idle(cls, name) for name in _PASSES))
+
+    def _build(self, classes: Iterable[Class]) -> None:
+        """Try `classes`, each at most once; what they make is noted in the order of the source, not of the tries."""
+        created = self.record.created
+        start = len(created)
+        made: list[list[Created]] = []
         for cls in classes:
-            if "__instantiated__" in cls.namespace:
-                continue
-            if id(cls) in used_as_base and not (cls.namespace.keys() & {"forward", "call"}):
-                continue
-            self._attempt(partial(self._use_class, cls))
+            if _TRIED not in cls.namespace:
+                cls.namespace[_TRIED] = True
+                before = len(created)
+                self._attempt(partial(self._use_class, cls))
+                made.append(created[before:])
+        created[start:] = [item for items in reversed(made) for item in items]
 
     def _use_class(self, cls: Class) -> None:
         interpreter = self.interpreter

@@ -132,11 +132,19 @@ class Evaluator:
         interpreter = self.interpreter
         interpreter.record = record
         interpreter.frames.append(Frame(source, None, None))
-        for item in roots(record.created)[: self.limits.networks]:
+        self._build(record, roots(record.created), networks)
+        start = len(record.created)
+        Attempts(interpreter, record).use_idle_classes()
+        self._build(record, roots(record.created[start:]), networks)
+
+    def _build(self, record: Record, items: list[Created], networks: list[tuple[Instance, Network]]) -> None:
+        for item in items[: self.limits.networks - len(networks)]:
             try:
-                networks.append((item.instance, build(interpreter, item, shapes=self._shapes(record, item))))
+                network = build(self.interpreter, item, shapes=self._shapes(record, item))
             except OWN_ERRORS as error:
-                interpreter.failed(error)
+                self.interpreter.failed(error)
+            else:
+                networks.append((item.instance, network))
 
     def _module(self, source: SourceFile) -> ModuleValue:
         dotted = _dotted_name(source)

@@ -128,3 +128,56 @@ def train(net: Net, batches):
         optimizer.step()
 """
     assert evaluate(text, Limits(alternatives=1)).loops
+
+
+MODEL = """\
+import torch
+from torch import nn
+
+
+class Part(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.layer = nn.Linear(width, width)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+class Other(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.layer = nn.Linear(width, 1)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.part, self.other = Part(8), Other(8)
+
+    def forward(self, x):
+        x = self.part(x)
+        return {rest}
+"""
+
+
+def test_the_parts_of_a_model_are_no_networks_of_their_own() -> None:
+    evaluation = evaluate(MODEL.format(rest="self.other(x)"), Limits())
+    assert [network.name for network in evaluation.networks] == ["Model"]
+    assert evaluation.networks[0].complete
+
+
+def test_a_part_that_the_forward_pass_does_not_come_to_is_tried_alone() -> None:
+    evaluation = evaluate(MODEL.format(rest="self.other([][0])"), Limits())
+    assert [network.name for network in evaluation.networks] == ["Model", "Other"]
+    assert not evaluation.networks[0].complete
+    assert evaluation.networks[1].complete
+
+
+def test_networks_come_in_the_order_of_the_source() -> None:
+    text = "".join(f"class {name}(Block):\n    pass\n\n\n" for name in ("First", "Second", "Third"))
+    evaluation = evaluate(f"{LIBRARY.partition('class Bottleneck')[0]}{text}", Limits())
+    assert [network.name for network in evaluation.networks] == ["Block", "First", "Second", "Third"]
