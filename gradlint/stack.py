@@ -39,13 +39,14 @@ class DeepStack:
     def __init__(self) -> None:
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._busy = False
 
     def __enter__(self) -> DeepStack:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, *_: object) -> None:
         self._calls.put(None)
-        if self._thread is not None and kind is None:  # after an interruption it may be at work still
+        if self._thread is not None and not self._busy:  # after an interruption it may be at work still
             self._thread.join()
 
     def __call__(self, function: Callable[[], T]) -> T:
@@ -55,8 +56,10 @@ class DeepStack:
         sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
         try:
             self._thread = self._thread or _start(self._calls)
+            self._busy = True
             self._calls.put(call)
             call.done.acquire()
+            self._busy = False
         finally:
             sys.setrecursionlimit(limit)
         if call.error is not None:

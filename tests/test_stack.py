@@ -3,7 +3,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-import time
 import weakref
 
 import pytest
@@ -30,9 +29,12 @@ def test_exceptions_come_back() -> None:
 
 
 def test_nothing_stays_changed() -> None:
-    before = (sys.getrecursionlimit(), threading.stack_size(), threading.active_count())
+    before, threads = (sys.getrecursionlimit(), threading.stack_size()), set(threading.enumerate())
     on_deep_stack(lambda: None)
-    assert (sys.getrecursionlimit(), threading.stack_size(), threading.active_count()) == before
+    with pytest.raises(KeyError):
+        on_deep_stack(lambda: {}["x"])
+    assert (sys.getrecursionlimit(), threading.stack_size()) == before
+    assert set(threading.enumerate()) <= threads
 
 
 def test_one_stack_serves_several_functions() -> None:
@@ -53,21 +55,21 @@ def test_a_result_is_not_kept() -> None:
 
 
 def test_a_stack_that_is_not_used_has_no_thread() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with DeepStack():
-        assert threading.active_count() == before
+        assert set(threading.enumerate()) <= before
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals to threads")
 def test_who_interrupts_does_not_wait() -> None:
-    start = time.monotonic()
-    ended = threading.Event()
+    may_end, ended = threading.Event(), threading.Event()
 
     def interrupted() -> None:
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-        ended.wait(60)
+        may_end.wait(60)
+        ended.set()
 
     with pytest.raises(KeyboardInterrupt):
         on_deep_stack(interrupted)
-    ended.set()
-    assert time.monotonic() - start < 30
+    assert not ended.is_set()
+    may_end.set()

@@ -82,7 +82,7 @@ class Attempts:
         self._build(
             cls
             for cls in reversed(classes)
-            if "__instantiated__" not in cls.namespace
+            if "__instantiated__" not in cls.namespace  # asked late: those before may have built it
             and (id(cls) not in used_as_base or cls.namespace.keys() & _PASSES)
         )
 
