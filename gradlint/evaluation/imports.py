@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import libcst as cst
 
@@ -18,6 +18,7 @@ from gradlint.evaluation.errors import OWN_ERRORS, Raised
 from gradlint.evaluation.frames import Frame
 from gradlint.evaluation.records import Record
 from gradlint.evaluation.scopes import Scope
+from gradlint.evaluation.syntax import dotted_name
 from gradlint.evaluation.values import MISSING, Deferred, ModuleValue, Symbol, Value
 from gradlint.sources import SourceError, SourceFile, SourceLoader
 
@@ -194,7 +195,7 @@ class ModuleCache:
     def run_import(self, interpreter: Interpreter, syntax: cst.Import, scope: Scope) -> None:
         """`import a.b.c [as d]`."""
         for alias in syntax.names:
-            dotted = _dotted(alias.name)
+            dotted = dotted_name(alias.name)
             if alias.asname is not None and isinstance(alias.asname.name, cst.Name):
                 scope.assign(alias.asname.name.value, self._module_named(interpreter, dotted, scope))
             else:
@@ -203,13 +204,13 @@ class ModuleCache:
 
     def run_import_from(self, interpreter: Interpreter, syntax: cst.ImportFrom, scope: Scope) -> None:
         """`from a.b import c [as d], ...` and `from a.b import *`."""
-        dotted = _dotted(syntax.module) if syntax.module is not None else ""
+        dotted = dotted_name(syntax.module) if syntax.module is not None else ""
         level = len(syntax.relative)
         if isinstance(syntax.names, cst.ImportStar):
             self._import_everything(interpreter, dotted, level, scope)
             return
         for alias in syntax.names:
-            name = alias.name.value if isinstance(alias.name, cst.Name) else _dotted(alias.name)
+            name = alias.name.value if isinstance(alias.name, cst.Name) else dotted_name(alias.name)
             target = alias.asname.name.value if alias.asname is not None else name  # type: ignore[union-attr]
             scope.assign(target, self._imported(interpreter, dotted, level, name, scope))
 
@@ -291,12 +292,3 @@ def _absolute(dotted: str, level: int, scope: Scope) -> str:
     parts = package.split(".")
     base = ".".join(parts[: len(parts) - steps]) if steps < len(parts) else ""
     return ".".join(part for part in (base, dotted) if part)
-
-
-def _dotted(name: Any) -> str:
-    parts = []
-    while isinstance(name, cst.Attribute):
-        parts.append(name.attr.value)
-        name = name.value
-    parts.append(name.value)
-    return ".".join(reversed(parts))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from gradlint.evaluation.classes import is_layer_class
-from gradlint.evaluation.syntax import descendants
+from gradlint.evaluation.syntax import descendants, dotted_name
 from gradlint.evaluation.values import MISSING, Class, Deferred, Function, ModuleValue, Symbol, Value
 
 if TYPE_CHECKING:
@@ -66,13 +66,5 @@ class Novelty:
 def _names(syntax: cst.CSTNode) -> Iterator[str]:
     """The names in a piece of source, those of their attributes with dots (`nn.Linear`)."""
     for node in descendants(syntax):
-        if isinstance(node, (cst.Name, cst.Attribute)) and (dotted := _dotted(node)):
-            yield dotted
-
-
-def _dotted(node: cst.BaseExpression) -> str:
-    parts: list[str] = []
-    while isinstance(node, cst.Attribute):
-        parts.append(node.attr.value)
-        node = node.value
-    return ".".join([node.value, *reversed(parts)]) if isinstance(node, cst.Name) else ""
+        if isinstance(node, (cst.Name, cst.Attribute)) and (name := dotted_name(node)):
+            yield name

@@ -1,4 +1,4 @@
-"""Walks over syntax: only the parts of a node that mean something, not its white space and punctuation."""
+"""Reading syntax: walks over the parts of a node that mean something, and dotted names as text."""
 
 from __future__ import annotations
 
@@ -51,3 +51,12 @@ def descendants(root: cst.CSTNode, but: tuple[type[cst.CSTNode], ...] = ()) -> I
                 stack.append(part)
             elif type(part) in (tuple, list):
                 stack.extend([item for item in part if isinstance(item, cst.CSTNode)])
+
+
+def dotted_name(node: cst.CSTNode) -> str:
+    """A name and the attributes behind it as one text (`nn.Linear`); empty for anything else."""
+    parts: list[str] = []
+    while isinstance(node, cst.Attribute):
+        parts.append(node.attr.value)
+        node = node.value
+    return ".".join([node.value, *reversed(parts)]) if isinstance(node, cst.Name) else ""

@@ -7,7 +7,7 @@ import ast
 import libcst as cst
 import pytest
 
-from gradlint.evaluation.syntax import descendants
+from gradlint.evaluation.syntax import descendants, dotted_name
 
 SOURCE = '''\
 import numpy as np  # a comment
@@ -50,3 +50,10 @@ def test_nothing_below_the_kinds_that_are_named_is_met(but: tuple[type[cst.CSTNo
     values = {node.value for node in descendants(cst.parse_module(SOURCE), but) if isinstance(node, cst.Name)}
     assert ("error" in values) is expected
     assert "Base" in values
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("torch", "torch"), ("torch.nn.Linear", "torch.nn.Linear"), ("make().layer", ""), ("a[0].b", "")]
+)
+def test_a_dotted_name_is_a_name_with_attributes(text: str, name: str) -> None:
+    assert dotted_name(cst.parse_expression(text)) == name
