@@ -65,6 +65,7 @@ def test_who_interrupts_does_not_wait() -> None:
     may_end, ended = threading.Event(), threading.Event()
 
     def interrupted() -> None:
+        may_end.wait(0.5)  # by then the main thread sleeps, and a signal wakes it
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         may_end.wait(60)
         ended.set()
