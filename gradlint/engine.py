@@ -18,6 +18,7 @@ from gradlint.findings import Finding, Severity, Span
 from gradlint.oldcode import OldCode
 from gradlint.results import Failure, FileResult, Guard, Report, Suppressor, deduplicate, finding_of
 from gradlint.sources import Discovery, Found
+from gradlint.sources.real_paths import RealPaths
 from gradlint.subjects import SourceSubject
 
 if TYPE_CHECKING:
@@ -145,7 +146,8 @@ def check_bytes(data: bytes, name: str, settings: Settings, progress: Progress |
 
 
 def _names(files: Iterable[Found]) -> dict[Path, str]:
-    return {Path(os.path.realpath(found.path)): found.name for found in files}
+    real_paths = RealPaths()
+    return {Path(real_paths.of(found.path)): found.name for found in files}
 
 
 def _prober(settings: Settings, progress: Progress | None) -> AbstractContextManager[Prober | None]:

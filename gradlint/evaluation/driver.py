@@ -147,7 +147,7 @@ class Evaluator:
                 networks.append((item.instance, network))
 
     def _module(self, source: SourceFile) -> ModuleValue:
-        dotted = _dotted_name(source)
+        dotted = _dotted_name(source, self.modules.loader)
         if source.path is None:
             return self.modules.run(self.interpreter, source, dotted, None)
         module = self.modules.module(self.interpreter, source.path, dotted, main=True)
@@ -194,17 +194,13 @@ def _unresolved(record: Record) -> tuple[Unresolved, ...]:
     return tuple(sorted(costs.values(), key=lambda item: -item.cost))
 
 
-def _dotted_name(source: SourceFile) -> str:
+def _dotted_name(source: SourceFile, loader: SourceLoader) -> str:
     """The name that the module of a file has when it is imported; scripts run as `__main__`."""
     if source.path is None or "__main__" in source.text:
         return "__main__"
     path = source.path.absolute()
     parts = [] if path.name == "__init__.py" else [path.stem]
-    folder = path.parent
-    while (folder / "__init__.py").exists() and folder.parent != folder:
-        parts.insert(0, folder.name)
-        folder = folder.parent
-    return ".".join(parts) or "__main__"
+    return ".".join((*loader.packages_around(path), *parts)) or "__main__"
 
 
 _EVALUATORS: weakref.WeakKeyDictionary[SourceLoader, Evaluator] = weakref.WeakKeyDictionary()

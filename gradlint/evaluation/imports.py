@@ -7,6 +7,7 @@ library does not evaluate the library.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ from gradlint.evaluation.errors import OWN_ERRORS, Raised
 from gradlint.evaluation.frames import Frame
 from gradlint.evaluation.records import Record
 from gradlint.evaluation.scopes import Scope
-from gradlint.evaluation.syntax import dotted_name
 from gradlint.evaluation.values import MISSING, Deferred, ModuleValue, Symbol, Value
 from gradlint.sources import SourceError, SourceFile, SourceLoader
 
@@ -192,36 +192,38 @@ class ModuleCache:
 
     # Import statements.
 
-    def run_import(self, interpreter: Interpreter, syntax: cst.Import, scope: Scope) -> None:
-        """`import a.b.c [as d]`."""
-        for alias in syntax.names:
-            dotted = dotted_name(alias.name)
-            if alias.asname is not None and isinstance(alias.asname.name, cst.Name):
-                scope.assign(alias.asname.name.value, self._module_named(interpreter, dotted, scope))
-            else:
-                head = dotted.partition(".")[0]
-                scope.assign(head, self._module_named(interpreter, head, scope))
+    def import_modules(self, names: Iterable[tuple[str, str]], scope: Scope) -> None:
+        """`import a.b.c [as d]`: the names of modules, each with what it is bound to (empty: its first part)."""
+        for dotted, target in names:
+            named = dotted if target else dotted.partition(".")[0]
+            scope.assign(target or named, self._module_named(named, scope))
 
-    def run_import_from(self, interpreter: Interpreter, syntax: cst.ImportFrom, scope: Scope) -> None:
-        """`from a.b import c [as d], ...` and `from a.b import *`."""
-        dotted = dotted_name(syntax.module) if syntax.module is not None else ""
-        level = len(syntax.relative)
-        if isinstance(syntax.names, cst.ImportStar):
-            self._import_everything(interpreter, dotted, level, scope)
-            return
-        for alias in syntax.names:
-            name = alias.name.value if isinstance(alias.name, cst.Name) else dotted_name(alias.name)
-            target = alias.asname.name.value if alias.asname is not None else name  # type: ignore[union-attr]
-            scope.assign(target, self._imported(interpreter, dotted, level, name, scope))
+    def import_names(
+        self, interpreter: Interpreter, origin: tuple[str, int], names: Iterable[tuple[str, str]] | None, scope: Scope
+    ) -> None:
+        """`from origin import c [as d], ...`: names, each with what it is bound to; None for `*`.
 
-    def _imported(self, interpreter: Interpreter, dotted: str, level: int, name: str, scope: Scope) -> Value:
+        `origin` is a dotted name (which may be empty) and how many dots stand before it.
+        """
+        dotted, level = origin
         absolute = _absolute(dotted, level, scope)
-        if _is_table_first(absolute):
-            value = self.symbol(f"{absolute}.{name}")
-            # A namespace that the tables know under another name is a symbol of that other name.
-            if not isinstance(value, Symbol) or value.name != f"{absolute}.{name}":
-                return value
-        path = self._find(dotted, level, scope)
+        in_tables = _is_table_first(absolute)
+        path = None if in_tables else self._find(dotted, level, scope)
+        if names is None:
+            self._import_everything(interpreter, absolute, path, scope)
+            return
+        for name, target in names:
+            if in_tables:
+                value = self.symbol(f"{absolute}.{name}")
+                # A namespace that the tables know under another name is a symbol of that other name.
+                if isinstance(value, Symbol) and value.name == f"{absolute}.{name}":
+                    value = self._imported(self._find(dotted, level, scope), absolute, name, scope)
+            else:
+                value = self._imported(path, absolute, name, scope)
+            scope.assign(target, value)
+
+    def _imported(self, path: Path | None, absolute: str, name: str, scope: Scope) -> Value:
+        """What `name` is in the module `absolute`, which lies at `path` if the project has it."""
         if path is None:
             return self.symbol(f"{absolute}.{name}")
         if path == scope.source.path and name in scope.module.variables:
@@ -236,7 +238,7 @@ class ModuleCache:
         known = self._values.get(path)
         return known is not None and name in known.scope.variables
 
-    def _module_named(self, interpreter: Interpreter, dotted: str, scope: Scope) -> Value:
+    def _module_named(self, dotted: str, scope: Scope) -> Value:
         path = None if _is_table_first(dotted) else self._find(dotted, 0, scope)
         return self.symbol(dotted) if path is None else Deferred(path, dotted)
 
@@ -244,9 +246,7 @@ class ModuleCache:
         origin: Path | None = getattr(scope.source, "path", None)
         return None if origin is None else self.loader.find_module(origin, dotted, level)
 
-    def _import_everything(self, interpreter: Interpreter, dotted: str, level: int, scope: Scope) -> None:
-        absolute = _absolute(dotted, level, scope)
-        path = None if _is_table_first(absolute) else self._find(dotted, level, scope)
+    def _import_everything(self, interpreter: Interpreter, absolute: str, path: Path | None, scope: Scope) -> None:
         module = self.module(interpreter, path, absolute) if path is not None else None
         if module is None:
             self._stars.setdefault(id(scope.module), []).append(absolute)

@@ -12,6 +12,7 @@ from gradlint.evaluation.compiling import Run, Table, expression, kept
 from gradlint.evaluation.errors import Raised
 from gradlint.evaluation.expressions import BINARY_SYMBOLS
 from gradlint.evaluation.scopes import Scope
+from gradlint.evaluation.syntax import dotted_name
 from gradlint.evaluation.targets import target
 from gradlint.evaluation.values import MISSING, Function, Instance, Tensor, Unknown, Value
 
@@ -230,14 +231,17 @@ def _while(syntax: cst.While) -> Run:
 
 @_handles(cst.FunctionDef)
 def _function(syntax: cst.FunctionDef) -> Run:
+    name, params, decorators = syntax.name.value, syntax.params, syntax.decorators
+    plain = all(param.default is None for param in (*params.posonly_params, *params.params, *params.kwonly_params))
+
     def run(interpreter: Interpreter, scope: Scope) -> Any:
         interpreter.frames[-1].syntax = syntax
-        owner = scope.variables.get("__class_under_construction__") if scope.is_class else None
-        defaults = calls.defaults(interpreter, syntax.params, scope)
-        function = Function(syntax.name.value, syntax, scope, defaults, owner)
-        if not scope.is_class and scope.function is None:
+        is_class = scope.is_class
+        owner = scope.variables.get("__class_under_construction__") if is_class else None
+        function = Function(name, syntax, scope, {} if plain else calls.defaults(interpreter, params, scope), owner)
+        if not is_class and scope.function is None:
             interpreter.record.functions.append(function)
-        scope.assign(syntax.name.value, _decorated(interpreter, syntax.decorators, function, scope))
+        scope.assign(name, _decorated(interpreter, decorators, function, scope) if decorators else function)
 
     return run
 
@@ -366,12 +370,22 @@ def _nonlocal(syntax: cst.Nonlocal) -> Run:
 
 @_handles(cst.Import)
 def _import(syntax: cst.Import) -> Run:
-    return lambda interpreter, scope: interpreter.modules.run_import(interpreter, syntax, scope)
+    names = [_bound(alias) for alias in syntax.names]
+    return lambda interpreter, scope: interpreter.modules.import_modules(names, scope)
 
 
 @_handles(cst.ImportFrom)
 def _import_from(syntax: cst.ImportFrom) -> Run:
-    return lambda interpreter, scope: interpreter.modules.run_import_from(interpreter, syntax, scope)
+    origin = "" if syntax.module is None else dotted_name(syntax.module), len(syntax.relative)
+    names = None
+    if not isinstance(syntax.names, cst.ImportStar):
+        names = [(name, target or name) for name, target in map(_bound, syntax.names)]
+    return lambda interpreter, scope: interpreter.modules.import_names(interpreter, origin, names, scope)
+
+
+def _bound(alias: cst.ImportAlias) -> tuple[str, str]:
+    """What an alias of an import statement names, and what it is bound to with `as`, else an empty name."""
+    return dotted_name(alias.name), "" if alias.asname is None else dotted_name(alias.asname.name)
 
 
 @_handles(cst.Match)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradlint.sources.excludes import IgnoreFiles, Patterns
+from gradlint.sources.real_paths import RealPaths
 
 SUFFIXES = (".py", ".ipynb")
 
@@ -48,10 +49,11 @@ class Discovery:
         """Every file below `paths`, each once, in the order of `paths` and then by name."""
         patterns = Patterns(self.exclude)
         seen: set[str] = set()
+        real_paths = RealPaths()
         for path in paths:
             for result in self._below(str(path), patterns):
                 if isinstance(result, Found):
-                    real = os.path.realpath(result.path)
+                    real = real_paths.of(result.path)
                     if real in seen:
                         continue
                     seen.add(real)

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 
+from gradlint.sources.real_paths import RealPaths
 from gradlint.sources.source import SourceFile, load
 
 PROJECT_MARKERS = frozenset({"pyproject.toml", "setup.py", "setup.cfg", ".git", ".hg", "requirements.txt"})
@@ -34,6 +35,7 @@ class SourceLoader:
         self._sources: OrderedDict[str, SourceFile | None] = OrderedDict()
         self._shared: set[str] = set()
         self._reals: dict[Path, str] = {}
+        self._real_paths = RealPaths()
         self._parents: dict[Path, str] = {}
         self._folders: dict[str, frozenset[str]] = {}
         self._roots: dict[str, tuple[str, ...]] = {}
@@ -48,6 +50,15 @@ class SourceLoader:
         for path in tuple(self.loaded):
             while self.find_module(Path(path), "", 1) is not None and os.path.dirname(path) != path:
                 path = os.path.dirname(path)
+
+    def packages_around(self, path: Path) -> tuple[str, ...]:
+        """The names of the packages that the file at `path` lies in, the outermost first."""
+        names: list[str] = []
+        folder = os.path.dirname(path)
+        while self._is_package(folder):
+            folder, name = os.path.split(folder)
+            names.insert(0, name)
+        return tuple(names)
 
     def load(self, path: Path) -> SourceFile | None:
         """The file at `path`, or None where it cannot be read. Its `path` is the real one, whoever asks first."""
@@ -64,7 +75,7 @@ class SourceLoader:
 
     def _real(self, path: Path) -> str:
         if path not in self._reals:
-            self._reals[path] = os.path.realpath(path)
+            self._reals[path] = self._real_paths.of(path)
         return self._reals[path]
 
     def add(self, source: SourceFile) -> None:
@@ -138,9 +149,12 @@ class SourceLoader:
 
     def _top(self, folder: str) -> str:
         """The folder that holds the outermost package around `folder`; `folder` itself when it is no package."""
-        while _INIT in self._members(folder) and os.path.dirname(folder) != folder:
+        while self._is_package(folder):
             folder = os.path.dirname(folder)
         return folder
+
+    def _is_package(self, folder: str) -> bool:
+        return _INIT in self._members(folder) and os.path.dirname(folder) != folder
 
     def _project(self, folder: str) -> str:
         """The nearest folder at or above `folder` that is the root of a project; `folder` itself without one."""
