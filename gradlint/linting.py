@@ -18,7 +18,7 @@ from gradlint.flow import gradient_flow
 from gradlint.network import Network, Origin
 from gradlint.results import Dependencies, Failure, FileResult, Guard, PlacedSuppression, finding_of
 from gradlint.sources import Found, Scope, SourceError, SourceFile, SourceLoader
-from gradlint.sources.parsing import syntax_error
+from gradlint.sources.parsing import make_old, syntax_error
 from gradlint.stack import DeepStack
 from gradlint.subjects import NetworkSubject, Place, Problem, TrainingSubject, Unreadable
 
@@ -76,6 +76,7 @@ class Linter:
         self.loader = SourceLoader(self.names)
         self._linted = 0
         self._deep_stack = DeepStack()
+        make_old()
 
     def __enter__(self) -> Linter:
         return self
@@ -111,7 +112,7 @@ class Linter:
         loaded, found = self.loader.loaded, self.loader.found
         return Dependencies(
             tuple((path, "" if source is None else source.digest) for path, source in loaded.items()),
-            tuple((*key, None if path is None else str(path)) for key, path in found.items()),
+            tuple((*key, path) for key, path in found.items()),
         )
 
     def _source(self, found: Found, data: bytes | None) -> SourceFile:

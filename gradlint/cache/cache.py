@@ -41,6 +41,19 @@ class _Table:
         return self._numbers[key]
 
 
+class _Moved(dict[int, int]):
+    """Numbers in a table of an earlier run, and those of the same values in a new one."""
+
+    def __init__(self, values: list[Any], table: _Table) -> None:
+        super().__init__()
+        self.before = values
+        self.table = table
+
+    def __missing__(self, number: int) -> int:
+        moved = self[number] = self.table.number(self.before[number])
+        return moved
+
+
 class Cache:
     """The cache of one run. `names` says how the run calls each of its files, by their real paths."""
 
@@ -55,8 +68,8 @@ class Cache:
         self._modules: list[Any] = _of_type(list, content.get("modules"))
         self._entries: dict[str, list[Any]] = _of_type(dict, content.get("entries"))
         self._states = States(_of_type(dict, content.get("stamps")))
-        self._valid_rows: dict[int, bool] = {}
-        self._valid_modules: dict[int, bool] = {}
+        self._valid_rows: set[int] = set()
+        self._valid_modules: set[int] = set()
         self._new: dict[str, tuple[FileResult, Found]] = {}
 
     def get(self, found: Found) -> FileResult | None:
@@ -75,25 +88,31 @@ class Cache:
         who, name, named, relevant, rows, modules, places, values = variant
         if who != self.identity or name != found.name or (not relevant and named != found.named):
             return None
-        if not all(map(self._row_holds, rows)) or not all(map(self._module_holds, modules)):
+        if not self._hold(rows, modules):
             return None
         if any(self._place(path) != [called, inside] for path, called, inside in places):
             return None
         return decode(name, values, relevant)
 
+    def _hold(self, rows: Iterable[int], modules: Iterable[int]) -> bool:
+        """Whether files are as they were, and imports lead to where they led; what holds is looked at once."""
+        return all(map(self._row_holds, set(rows) - self._valid_rows)) and all(
+            map(self._module_holds, set(modules) - self._valid_modules)
+        )
+
     def _row_holds(self, number: int) -> bool:
-        known = self._valid_rows.get(number)
-        if known is None:
-            path, content = self._rows[number]
-            known = self._valid_rows[number] = self._states.digest(path) == content
-        return known
+        path, content = self._rows[number]
+        if self._states.digest(path) != content:
+            return False
+        self._valid_rows.add(number)
+        return True
 
     def _module_holds(self, number: int) -> bool:
-        known = self._valid_modules.get(number)
-        if known is None:
-            folder, dotted, level, path = self._modules[number]
-            known = self._valid_modules[number] = self._states.module((folder, dotted, level)) == path
-        return known
+        folder, dotted, level, path = self._modules[number]
+        if self._states.module((folder, dotted, level)) != path:
+            return False
+        self._valid_modules.add(number)
+        return True
 
     def _place(self, path: str) -> list[Any]:
         """How the run calls a file, and whether it looks at it."""
@@ -127,10 +146,14 @@ class Cache:
     def _kept(self, rows: _Table, modules: _Table) -> dict[str, list[Any]]:
         """What is kept of earlier runs, with numbers in the new tables."""
         entries = {}
+        row, module = _Moved(self._rows, rows), _Moved(self._modules, modules)
         for path, variants in self._entries.items():
             kept = [variant for variant in variants if not self._replaced(path, variant)][: MOST_VARIANTS - 1]
             if kept and os.path.exists(path):
-                entries[path] = [self._renumbered(variant, rows, modules) for variant in kept]
+                entries[path] = [
+                    [*head, [row[number] for number in numbers], [module[number] for number in imports], places, values]
+                    for *head, numbers, imports, places, values in kept
+                ]
         return entries
 
     def _replaced(self, path: str, variant: list[Any]) -> bool:
@@ -141,16 +164,7 @@ class Cache:
         who, name, named, relevant, numbers, imports, *_ = variant
         if who != self.identity or name != found.name or (not relevant and named != found.named):
             return False
-        return not (all(map(self._row_holds, numbers)) and all(map(self._module_holds, imports)))
-
-    def _renumbered(self, variant: list[Any], rows: _Table, modules: _Table) -> list[Any]:
-        head, (numbers, imports), tail = variant[:4], variant[4:6], variant[6:]
-        return [
-            *head,
-            [rows.number(self._rows[number]) for number in numbers],
-            [modules.number(self._modules[number]) for number in imports],
-            *tail,
-        ]
+        return not self._hold(numbers, imports)
 
     def _variant(self, result: FileResult, found: Found, rows: _Table, modules: _Table) -> list[Any]:
         dependencies = result.dependencies

@@ -47,9 +47,7 @@ class States:
     def module(self, key: Module) -> str | None:
         """The file that an import leads to."""
         if key not in self._modules:
-            folder, dotted, level = key
-            found = self._loader.find_module(Path(folder, "_"), dotted, level)
-            self._modules[key] = None if found is None else str(found)
+            self._modules[key] = self._loader.find_from(*key)
         return self._modules[key]
 
     def note(self, path: str, content: str) -> None:

@@ -31,7 +31,7 @@ class SourceLoader:
     def __init__(self, names: Mapping[Path, str] | None = None) -> None:
         self._names = dict(names or {})
         self.loaded: dict[str, SourceFile | None] = {}
-        self.found: dict[tuple[str, str, int], Path | None] = {}
+        self.found: dict[tuple[str, str, int], str | None] = {}
         self._sources: OrderedDict[str, SourceFile | None] = OrderedDict()
         self._shared: set[str] = set()
         self._reals: dict[Path, str] = {}
@@ -39,7 +39,8 @@ class SourceLoader:
         self._parents: dict[Path, str] = {}
         self._folders: dict[str, frozenset[str]] = {}
         self._roots: dict[str, tuple[str, ...]] = {}
-        self._modules: dict[tuple[str, str, int], Path | None] = {}
+        self._modules: dict[tuple[str, str, int], str | None] = {}
+        self._paths: dict[str, Path] = {}
 
     def forget(self) -> None:
         """Begin anew to note what is asked for."""
@@ -48,8 +49,9 @@ class SourceLoader:
     def note_packages(self) -> None:
         """Ask which folders around each loaded file are packages: the name of its module depends on that."""
         for path in tuple(self.loaded):
-            while self.find_module(Path(path), "", 1) is not None and os.path.dirname(path) != path:
-                path = os.path.dirname(path)
+            folder = os.path.dirname(path)
+            while self.find_from(folder, "", 1) is not None and os.path.dirname(folder) != folder:
+                folder = os.path.dirname(folder)
 
     def packages_around(self, path: Path) -> tuple[str, ...]:
         """The names of the packages that the file at `path` lies in, the outermost first."""
@@ -116,13 +118,23 @@ class SourceLoader:
         folder = self._parents.get(from_path)
         if folder is None:
             folder = self._parents[from_path] = os.path.dirname(os.path.abspath(from_path))
+        found = self.find_from(folder, dotted, level)
+        if found is None:
+            return None
+        path = self._paths.get(found)
+        if path is None:
+            path = self._paths[found] = Path(found)
+        return path
+
+    def find_from(self, folder: str, dotted: str, level: int) -> str | None:
+        """The same for an import in any file of `folder`, an absolute path."""
         key = (folder, dotted, level)
         if key not in self._modules:
             self._modules[key] = self._search(folder, dotted, level)
-        module = self.found[key] = self._modules[key]
-        return module
+        found = self.found[key] = self._modules[key]
+        return found
 
-    def _search(self, folder: str, dotted: str, level: int) -> Path | None:
+    def _search(self, folder: str, dotted: str, level: int) -> str | None:
         parts = dotted.split(".") if dotted else []
         if level:
             project = self._project(self._top(folder))
@@ -167,18 +179,18 @@ class SourceLoader:
                 return folder
             current = parent
 
-    def _module_in(self, folder: str, parts: list[str]) -> Path | None:
+    def _module_in(self, folder: str, parts: list[str]) -> str | None:
         for part in parts[:-1]:
             if part not in self._members(folder):
                 return None
             folder = os.path.join(folder, part)
         if not parts:
-            return Path(folder, _INIT) if _INIT in self._members(folder) else None
+            return os.path.join(folder, _INIT) if _INIT in self._members(folder) else None
         last = parts[-1]
         members = self._members(folder)
         if last in members and _INIT in self._members(os.path.join(folder, last)):
-            return Path(folder, last, _INIT)
-        return Path(folder, f"{last}.py") if f"{last}.py" in members else None
+            return os.path.join(folder, last, _INIT)
+        return os.path.join(folder, f"{last}.py") if f"{last}.py" in members else None
 
     def _members(self, folder: str) -> frozenset[str]:
         if folder not in self._folders:

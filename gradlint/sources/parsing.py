@@ -48,9 +48,14 @@ def parse(text: str) -> libcst.Module:
         if enabled:
             gc.enable()
     if younger < _FEW:
-        gc.freeze()
-        gc.unfreeze()  # the two together make what there is old, without a walk
+        make_old()
     return module
+
+
+def make_old() -> None:
+    """Have the garbage collector look at what there is by now as seldom as at anything old, without a walk over it."""
+    gc.freeze()
+    gc.unfreeze()
 
 
 def _reason(error: libcst.ParserSyntaxError) -> str:
