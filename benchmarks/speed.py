@@ -47,8 +47,8 @@ print(number)
 """
 TIMES = 5
 """How often what is short is run; the fastest counts."""
-PAIRS = 3
-"""How often parsing and linting are timed in turn; the fastest of each counts."""
+ROUNDS = 3
+"""How often parsing, linting in one process and linting in two are timed in turn; the fastest of each counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,10 @@ def line(what: str, figure: str, bar: str = "") -> None:
 
 def measure(folders: Sequence[str]) -> None:
     """The figures of gradlint itself."""
-    parsing, cold = (sys.executable, "-c", PARSE, *folders), gradlint("--no-cache", "--jobs", "1", *folders)
-    pairs = [(cost(*parsing), cost(*cold)) for _ in range(PAIRS)]  # in turn, since the pace of a machine changes
-    parse, one = (min(runs, key=lambda each: each.cpu) for runs in zip(*pairs, strict=True))
+    parsing = (sys.executable, "-c", PARSE, *folders)
+    alone, together = (gradlint("--no-cache", "--jobs", jobs, *folders) for jobs in "12")
+    rounds = [[cost(*command) for command in (parsing, alone, together)] for _ in range(ROUNDS)]
+    parse, one, two = (min(runs, key=lambda each: each.cpu) for runs in zip(*rounds, strict=True))
     start = fastest(sys.executable, "-c", "pass")
     libcst = fastest(sys.executable, "-c", "import libcst")
     line("files parsed", parse.output.strip())
@@ -100,7 +101,6 @@ def measure(folders: Sequence[str]) -> None:
     line("cold, one process", f"{one.wall:.1f} s, CPU {one.cpu:.1f} s")
     line("  to parsing, CPU", f"{one.cpu / parse.cpu:.2f}", "2.0")
     line("  memory at most", f"{one.memory:.0f} MiB", "1024 MiB")
-    two = cost(*gradlint("--no-cache", "--jobs", "2", *folders))
     line("cold, two processes", f"{two.wall:.1f} s, CPU {two.cpu:.1f} s")
     line("  faster than one by", f"{one.wall / two.wall:.2f}", "1.7, on two cores that are free")
     with tempfile.TemporaryDirectory() as folder:
@@ -108,9 +108,9 @@ def measure(folders: Sequence[str]) -> None:
         warm(Path(folder), [str(copy) for copy in copies], one, start)
         small = Path(folder, "small.py")
         small.write_text(SMALL)
-        alone = fastest(*gradlint("--no-cache", str(small)))
-        line("a small file", f"{alone.wall:.2f} s")
-        line("  above `import libcst`", f"{alone.wall - libcst.wall:.2f} s", "0.35 s")
+        least = fastest(*gradlint("--no-cache", str(small)))
+        line("a small file", f"{least.wall:.2f} s")
+        line("  above `import libcst`", f"{least.wall - libcst.wall:.2f} s", "0.35 s")
 
 
 def warm(folder: Path, copies: Sequence[str], cold: Cost, start: Cost) -> None:
