@@ -7,25 +7,34 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from gradlint.evaluation import calls
+from gradlint.evaluation import calls, tables
 from gradlint.evaluation.compiling import EXPRESSIONS, Run, expression
 from gradlint.evaluation.errors import Raised
 from gradlint.evaluation.iteration import is_uncertain
 from gradlint.evaluation.scopes import Scope
 from gradlint.evaluation.targets import target
-from gradlint.evaluation.values import Value
+from gradlint.evaluation.values import Tensor, Value
 
 if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
 
 _handles = EXPRESSIONS.handles
 
-_Loop = Callable[["Interpreter", Scope, list[Value]], None]
+_Loop = Callable[["Interpreter", Scope, Value, list[Value]], None]
+_Table = Callable[["Interpreter", Scope, range], Tensor | None]
 
 
 @_handles(cst.ListComp)
 def _list(syntax: cst.ListComp) -> Run:
-    return _items(syntax.for_in, expression(syntax.elt))
+    loop, element = syntax.for_in, expression(syntax.elt)
+    if loop.ifs or loop.inner_for_in is not None:
+        return _items(loop, element)
+    bind = target(loop.target)
+
+    def table(interpreter: Interpreter, scope: Scope, items: range) -> Tensor | None:
+        return tables.comprehended(interpreter, scope, items, syntax.elt, bind, element)
+
+    return _items(loop, element, table)
 
 
 @_handles(cst.GeneratorExp)
@@ -59,24 +68,30 @@ def _hashed(kind: type, items: Run) -> Run:
     return run
 
 
-def _items(syntax: cst.CompFor, element: Run) -> Run:
-    loop = _loop(syntax, element)
+def _items(syntax: cst.CompFor, element: Run, table: _Table | None = None) -> Run:
+    """The closure of the list of all items; `table` makes a large table of it where that is one."""
+    first, loop = expression(syntax.iter), _loop(syntax, element)
 
     def run(interpreter: Interpreter, scope: Scope) -> Value:
+        iterable = first(interpreter, scope)
+        if table is not None and type(iterable) is range and len(iterable) >= tables.MANY:
+            made = table(interpreter, scope, iterable)
+            if made is not None:
+                return made
         results: list[Value] = []
-        loop(interpreter, Scope(scope.source, scope), results)
+        loop(interpreter, Scope(scope.source, scope), iterable, results)
         return results
 
     return run
 
 
 def _loop(syntax: cst.CompFor, element: Run) -> _Loop:
-    items, bind = expression(syntax.iter), target(syntax.target)
+    bind = target(syntax.target)
     tests = tuple(expression(test.test) for test in syntax.ifs)
-    inner = _loop(syntax.inner_for_in, element) if syntax.inner_for_in is not None else None
+    nested = syntax.inner_for_in
+    inner = None if nested is None else (expression(nested.iter), _loop(nested, element))
 
-    def run(interpreter: Interpreter, scope: Scope, results: list[Value]) -> None:
-        iterable = items(interpreter, scope)
+    def run(interpreter: Interpreter, scope: Scope, iterable: Value, results: list[Value]) -> None:
         uncertain = is_uncertain(iterable)
         interpreter.uncertain += uncertain
         most = interpreter.budget.limits.iterations
@@ -87,7 +102,8 @@ def _loop(syntax: cst.CompFor, element: Run) -> _Loop:
                 if tests and any(interpreter.truth(test(interpreter, scope)) is False for test in tests):
                     continue
                 if inner is not None:
-                    inner(interpreter, scope, results)
+                    items, loop = inner
+                    loop(interpreter, scope, items(interpreter, scope), results)
                 else:
                     results.append(element(interpreter, scope))
                 if len(results) > most:

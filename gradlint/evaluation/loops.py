@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from gradlint.evaluation import tables
 from gradlint.evaluation.branches import BREAK, CONTINUE
 from gradlint.evaluation.carrying import Carrying
 from gradlint.evaluation.compiling import Bind, Run, expression
@@ -119,12 +120,19 @@ def for_loop(syntax: cst.For) -> Run:
 def _run_over(interpreter: Interpreter, syntax: cst.For, scope: Scope, items: _Items, bind: Bind) -> Any:
     marked = _Marked(interpreter, syntax, scope)
     body = syntax.body
+    budget = interpreter.budget
+    long = budget.steps + tables.LARGE
     interpreter.uncertain += items.uncertain
     completed = True
     try:
         for count, item in enumerate(items.values):
-            interpreter.budget.step()
-            if count >= interpreter.budget.limits.iterations:
+            budget.step()
+            if budget.steps > long:
+                if tables.fill(interpreter, syntax, scope):
+                    bind(interpreter, items.values[-1], scope)
+                    break
+                long = budget.limits.steps
+            if count >= budget.limits.iterations:
                 interpreter.cut_short(f"a loop of more than {count} iterations")
                 break
             bind(interpreter, item, scope)

@@ -10,10 +10,10 @@ import functools
 from collections.abc import Callable, Mapping
 
 from gradlint.evaluation.context import Context
-from gradlint.evaluation.values import MISSING, Array, Native, Tensor, Value, tensors_in
+from gradlint.evaluation.values import MISSING, Array, Native, Tensor, Value, contains_unknown, tensors_in
 from gradlint.frameworks import nodes
 from gradlint.frameworks.keras.ops import find_operation
-from gradlint.frameworks.keras.ops.operation import complete, settled
+from gradlint.frameworks.keras.ops.operation import complete, settled, tensor
 from gradlint.network import Kind, Shape
 
 # Functions of numpy that are those of `keras.ops` under the same name.
@@ -28,6 +28,8 @@ _SHARED = frozenset(
         *("mod", "floor_divide", "log1p", "meshgrid", "tri"),
     }
 )
+
+_FROM_DATA = frozenset({"array", "asanyarray", "asarray", "ascontiguousarray"})
 
 _CREATING = frozenset({"eye", "full", "ones", "tri", "zeros"})
 
@@ -73,6 +75,8 @@ def lookup(name: str) -> Value:
     if short.startswith("random."):
         draw = _RANDOM.get(short.removeprefix("random."))
         return MISSING if draw is None else Native(name, draw)
+    if short in _FROM_DATA:
+        return Native(name, _array)
     if short not in _SHARED:
         return MISSING
 
@@ -91,6 +95,24 @@ def on_arrays(ctx: Context, name: str, *args: Value, **kwargs: Value) -> Value:
     if not isinstance(operation, Native) or (short not in _CREATING and not tensors_in(*given, *named.values())):
         return ctx.unknown(f"{name}() of something that is no array of known shape")
     return _plain(ctx, operation.call(ctx, *given, **named))
+
+
+def _array(ctx: Context, data: Value = None, dtype: Value = None, *args: Value, **rest: Value) -> Value:
+    """An array of numbers, of lists of numbers, or of arrays of one shape; a single number as itself."""
+    unknown = contains_unknown(data)
+    if unknown is not None:
+        unknown.cost += 1
+        return unknown
+    if isinstance(data, (bool, int, float)):
+        return data
+    if isinstance(data, (list, tuple, range)):
+        if all(isinstance(entry, (bool, int, float)) for entry in data):
+            mixed = any(isinstance(entry, float) for entry in data)
+            return _as_type(Array(map(float, data) if mixed else data), dtype)
+        data = tensor(ctx, [_with_tensors(ctx, entry) for entry in data])
+    if not isinstance(data, Tensor) or data.shape is None:
+        return ctx.unknown("numpy.array() of something that is no list of numbers")
+    return data if dtype is None else ctx.call(ctx.getattr(data, "astype"), dtype)
 
 
 def _with_tensors(ctx: Context, value: Value) -> Value:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from gradlint.evaluation.values import Unknown
 from tests.frameworks.keras.harness import network, variables
 
 
@@ -23,6 +26,39 @@ from tests.frameworks.keras.harness import network, variables
 )
 def test_an_array_has_its_shape(expression: str, shape: tuple[int, ...]) -> None:
     assert variables(f"import numpy as np\nx = {expression}\n")["x"].shape == shape
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "np.array([[1, 2, 3], [4, 5, 6]])",
+        "np.array([[1.5, 2], [3, 4]], dtype=np.float32).T",
+        "np.asarray([np.ones(4), np.zeros(4)])",
+        "np.array(np.ones((2, 3)))",
+        "np.asarray([[[1], [2]]]).reshape(-1)",
+        "np.array([0.485, 0.456, 0.406]).reshape(1, 3)",
+    ],
+)
+def test_data_become_an_array(expression: str) -> None:
+    text = f"import numpy as np\nx = {expression}\n"
+    real: dict[str, Any] = {}
+    exec(text, real)
+    assert variables(text)["x"].shape == real["x"].shape
+
+
+def test_a_list_of_numbers_becomes_an_array_of_known_entries() -> None:
+    names = variables(
+        "import numpy as np\nwidths = np.array([8, 16, 32])\nmixed = np.asarray([1, 0.5])\n"
+        "cut = np.array([1.7, 2.2], dtype=np.int64)\none = np.array(3)\ndoubled = [int(w) for w in widths * 2]\n"
+        "words = np.array(['a', 'b'])\nempty = np.array([])\n"
+    )
+    assert list(names["widths"]) == [8, 16, 32]
+    assert list(map(type, names["mixed"])) == [float, float]
+    assert list(names["cut"]) == [1, 2]
+    assert names["one"] == 3
+    assert names["doubled"] == [16, 32, 64]
+    assert isinstance(names["words"], Unknown)
+    assert len(names["empty"]) == 0
 
 
 def test_a_short_array_is_iterated_like_a_list_and_calculated_with_like_a_tensor() -> None:

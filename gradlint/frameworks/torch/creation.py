@@ -329,6 +329,8 @@ def from_data(
     if isinstance(data, Instance) and data.payload is not None:
         data = data.payload
     inner = tensors_in(data)
+    if isinstance(data, Tensor) and data.node.kind is Kind.CONSTANT:
+        operation = None  # no gradient is cut off from a constant
     if isinstance(data, Unknown) or (inner and operation is None and not isinstance(data, (list, tuple))):
         x = ctx.as_tensor(data)
         return x if dtype is None or dtype == x.dtype else stopped(ctx, (x,), f"cast to {dtype}", x.shape, dtype)
