@@ -35,7 +35,7 @@ class Limits:
     networks: int = 400
     alternatives: int = 2_000
     news: int = 6_000
-    attempt: int = 30_000
+    attempt: int = 60_000
     idle: int = 8_000
     instances: int = 8_000
 

@@ -118,8 +118,8 @@ def _select(shape: Shape, entries: Sequence[Value]) -> _Selection:
     axis = slot = 0
     in_front = False
     for entry in _expanded(len(shape), entries):
-        if entry is None or entry is True:
-            sizes.append(1)
+        if entry is None or isinstance(entry, bool):
+            sizes.append(0 if entry is False else 1)
         elif isinstance(entry, slice):
             start, stop, step, size = _range(entry, shape[axis])
             sizes.append(size)

@@ -152,7 +152,7 @@ JOINING = _expressions("""
 
 INDEXING = _expressions("""
     x[0]; x[-1]; x[:, 1]; x[..., 0]; x[0, 1, 2]; x[:, :2]; x[:, 1:]; x[:, :-1, ::2]; x[..., None]; x[None];
-    x[:, None]; x[None, ..., None, 0]; x[:]; x[...]; x[1:1]; x[[0, 1]]; x[:, [0, 2]]; x[ids]; x[:, ids];
+    x[:, None]; x[True]; x[False]; x[0, False]; x[None, ..., None, 0]; x[:]; x[...]; x[1:1]; x[[0, 1]]; x[:, [0, 2]]; x[ids]; x[:, ids];
     x[torch.tensor([0, 1]), torch.tensor([1, 2])]; x[torch.tensor([[0], [1]]), torch.tensor([1, 2])]; x[0, :, ids];
     x[torch.tensor([0, 1]), :, torch.tensor([1, 2])]; x[:, torch.tensor([0, 1]), torch.tensor([1, 2])];
     x[torch.arange(2), 1]; x[torch.arange(2)[:, None], ids]; x[:, 0, ids]; x[ids, 0];
