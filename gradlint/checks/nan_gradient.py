@@ -266,9 +266,10 @@ def _is_sum(node: Node) -> bool:
 
 
 def _differentiable(node: Node) -> bool:
-    """Whether what comes out has a gradient with respect to anything: it depends on more than numbers and indices."""
+    """Whether what comes out is known to have a gradient with respect to weights, or to an input that is no index."""
     return any(
-        source.parameters or source.kind is Kind.OPAQUE or (source.kind is Kind.INPUT and source.get("dtype") != "int")
+        source.parameters
+        or (source.kind is Kind.INPUT and source.get("dtype") != "int" and source.get("unknown") is None)
         for source in flow(node).reached
     )
 

@@ -134,8 +134,14 @@ class Attempts:
         interpreter, record = self.interpreter, self.record
         depth = len(interpreter.frames)
         created, events = len(record.created), len(record.events)
+        limits = interpreter.budget.limits
+
+        def limit() -> int:
+            fruitful = len(record.created) > created or len(record.events) > events
+            return limits.attempt if fruitful else limits.idle
+
         try:
-            with interpreter.budget.trying(lambda: len(record.created) > created or len(record.events) > events):
+            with interpreter.budget.trying(limit, "a function or class that nothing uses"):
                 action()
         except AttemptExceeded as error:
             interpreter.cut_short(str(error))

@@ -43,4 +43,8 @@ class BudgetExceeded(Exception):
 
 
 class AttemptExceeded(BudgetExceeded):
-    """One of several things that are tried has reached its limit; the others may go on."""
+    """One of several things that are tried, `attempt`, has reached its limit; the others may go on."""
+
+    def __init__(self, message: str, attempt: object) -> None:
+        super().__init__(message)
+        self.attempt = attempt

@@ -65,6 +65,8 @@ class Interpreter:
         self.state_kept = False
         """Whether a layer has kept something computed in an attribute, since this was last set to false."""
         self.cut: set[str] = set()
+        self.given_up: set[int] = set()
+        """The decorators of the source, by identity of their syntax, that cost too much to be run again."""
 
     def begin(self, limits: Limits | None = None) -> None:
         """Start on a file: a fresh budget, and nothing cut short yet."""
@@ -76,6 +78,7 @@ class Interpreter:
         self.depth_flag = False
         self.tables = {}
         self.cut = set()
+        self.given_up = set()
 
     # Evaluation of syntax.
 

@@ -21,7 +21,7 @@ class Limits:
     Once a file has cost `alternatives` steps, of the functions that nothing calls only those are tried that lead to
     code which has not run yet, and after `news` steps none: a library may offer dozens of builders for variants of one
     network. One that is tried is given up after `attempt` steps, or after `idle` steps in which it has made no layer
-    and trained nothing.
+    and trained nothing. A `decorator` that costs more steps than that is taken as one that changes nothing.
     """
 
     steps: int = 120_000
@@ -37,6 +37,7 @@ class Limits:
     news: int = 6_000
     attempt: int = 60_000
     idle: int = 8_000
+    decorator: int = 1_000
     instances: int = 8_000
 
 
@@ -46,25 +47,26 @@ _SHORT = 1.0
 """Seconds on the wall that are taken as so much processor time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Attempt:
-    """Something that is tried without anybody asking for it: at which step it began, and whether it is worth it."""
+    """Something that may be given up: at which step it began, how many it may cost by now, and what it is."""
 
     start: int
-    fruitful: Callable[[], bool]
+    limit: Callable[[], int]
+    what: str
 
 
 class Budget:
     """What is left of the limits; raises `BudgetExceeded` when something is used up."""
 
-    __slots__ = ("attempt", "deadline", "instances", "limits", "nodes", "pause", "soon", "steps")
+    __slots__ = ("attempts", "deadline", "instances", "limits", "nodes", "pause", "soon", "steps")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.steps = 0
         self.pause = 0
         """Up to which step nothing needs to be looked at; `step` is written out where it matters for speed."""
-        self.attempt: Attempt | None = None
+        self.attempts: list[Attempt] = []
         self.soon = time.monotonic() + min(_SHORT, limits.seconds)
         """Until then no clock of processor time is read: some systems take long to tell it."""
         self.deadline: float | None = None
@@ -83,8 +85,10 @@ class Budget:
             raise BudgetExceeded(f"more than {self.limits.steps} steps")
         if time.monotonic() > self.soon:
             self._look_at_clock()
-        if self.attempt is not None:
-            self._look_at(self.attempt)
+        for attempt in self.attempts:
+            limit = attempt.limit()
+            if self.steps - attempt.start > limit:
+                raise AttemptExceeded(f"more than {limit} steps for {attempt.what}", attempt)
         self.pause = min(self.steps + _STEPS_BETWEEN_LOOKS, self.limits.steps)
 
     def _look_at_clock(self) -> None:
@@ -94,23 +98,19 @@ class Budget:
         elif used > self.deadline:
             raise BudgetExceeded(f"more than {self.limits.seconds:g} s")
 
-    def _look_at(self, attempt: Attempt) -> None:
-        limit = self.limits.attempt if attempt.fruitful() else self.limits.idle
-        if self.steps - attempt.start > limit:
-            raise AttemptExceeded(f"more than {limit} steps for a function or class that nothing uses")
-
     @contextmanager
-    def trying(self, fruitful: Callable[[], bool]) -> Iterator[None]:
-        """Bound what happens meanwhile by the limits of one attempt; `fruitful` says whether it has led to anything.
+    def trying(self, limit: Callable[[], int], what: str) -> Iterator[Attempt]:
+        """Bound what happens meanwhile: it may cost as many steps as `limit` says when it is asked.
 
         Raises:
             AttemptExceeded: it costs more.
         """
-        self.attempt = Attempt(self.steps, fruitful)
+        attempt = Attempt(self.steps, limit, what)
+        self.attempts.append(attempt)
         try:
-            yield
+            yield attempt
         finally:
-            self.attempt = None
+            self.attempts.remove(attempt)
 
     def node(self) -> int:
         """Count one graph node and return its number."""

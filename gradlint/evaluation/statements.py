@@ -9,7 +9,7 @@ import libcst as cst
 from gradlint.evaluation import attributes, calls, classes, exceptions, loops, operators, subscripts
 from gradlint.evaluation.branches import BREAK, CONTINUE, Return, fork
 from gradlint.evaluation.compiling import Run, Table, expression, kept
-from gradlint.evaluation.errors import Raised
+from gradlint.evaluation.errors import AttemptExceeded, Raised
 from gradlint.evaluation.expressions import BINARY_SYMBOLS
 from gradlint.evaluation.scopes import Scope
 from gradlint.evaluation.syntax import dotted_name
@@ -256,9 +256,27 @@ def _decorate(interpreter: Interpreter, decorator: cst.Decorator, value: Value, 
     function = interpreter.evaluate(decorator.decorator, scope)
     if isinstance(function, Unknown):
         return value
-    decorated = calls.call(interpreter, function, [value], {})
+    if isinstance(function, Function):
+        decorated = _within_bounds(interpreter, function, value)
+    else:
+        decorated = calls.call(interpreter, function, [value], {})
     # A decorator that is not understood (a registry, a hint to a compiler) must not hide what it decorates.
     return value if decorated is None or isinstance(decorated, (Unknown, Tensor)) else decorated
+
+
+def _within_bounds(interpreter: Interpreter, decorator: Function, value: Value) -> Value:
+    """What a decorator of the source returns; Unknown if it costs much, as some do that write documentation."""
+    given_up, limits = interpreter.given_up, interpreter.budget.limits
+    if id(decorator.syntax) not in given_up:
+        try:
+            with interpreter.budget.trying(lambda: limits.decorator, "a decorator") as attempt:
+                return calls.call(interpreter, decorator, [value], {})
+        except AttemptExceeded as error:
+            if error.attempt is not attempt:
+                raise
+            interpreter.cut_short(str(error))
+            given_up.add(id(decorator.syntax))
+    return interpreter.unknown("the result of a decorator that costs much")
 
 
 @_handles(cst.ClassDef)

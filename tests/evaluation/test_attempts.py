@@ -181,3 +181,68 @@ def test_networks_come_in_the_order_of_the_source() -> None:
     text = "".join(f"class {name}(Block):\n    pass\n\n\n" for name in ("First", "Second", "Third"))
     evaluation = evaluate(f"{LIBRARY.partition('class Bottleneck')[0]}{text}", Limits())
     assert [network.name for network in evaluation.networks] == ["Block", "First", "Second", "Third"]
+
+
+DOCUMENTED = """\
+from torch import nn
+
+
+def documented(intro=""):
+    def decorate(cls):
+        text = []
+        for line in range(400):
+            for word in range(20):
+                text.append(f"{cls.__name__} {intro} {line} {word}")
+        cls.__doc__ = " ".join(text)
+        return cls
+
+    return decorate
+
+
+def register(cls):
+    NETWORKS.append(cls)
+    return cls
+
+
+NETWORKS = []
+
+
+@documented()
+@register
+class First(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(8, 4)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+@register
+@documented("another one")
+class Second(First):
+    @documented("a method")
+    def forward(self, x):
+        return self.layer(x).relu()
+
+
+models = [cls() for cls in NETWORKS]
+"""
+
+
+def test_a_decorator_that_writes_much_documentation_does_not_use_up_the_budget() -> None:
+    evaluator = Evaluator(SourceLoader())
+    found = evaluator.evaluate(SourceFile.from_text(DOCUMENTED, "nets.py"))
+    assert [network.name for network in found.networks] == ["First", "Second"]
+    assert all(network.complete and network.parameter_count == 36 for network in found.networks)
+    assert found.notes == ("evaluation was cut short: more than 1000 steps for a decorator",)
+    assert evaluator.interpreter.budget.steps < 3000, "the decorator is given up once, and not run again"
+
+
+def test_what_uses_a_costly_decorator_is_still_bounded_itself() -> None:
+    text = DOCUMENTED.replace(
+        "models = [cls() for cls in NETWORKS]",
+        "def unused():\n    @documented()\n    def f():\n        pass\n    while True:\n        f()",
+    )
+    found = Evaluator(SourceLoader()).evaluate(SourceFile.from_text(text, "nets.py"))
+    assert any("8000 steps for a function or class that nothing uses" in note for note in found.notes)
