@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradlint.catalogue import Catalogue, Rule
 from gradlint.config import Measuring, Settings
-from gradlint.findings import Finding, Related, Span
+from gradlint.findings import Confidence, Finding, Related, Span
 from gradlint.flow import gradient_flow
 from gradlint.network import Network, Origin
 from gradlint.results import Dependencies, Failure, FileResult, Guard, PlacedSuppression, finding_of
@@ -194,13 +194,13 @@ class Linter:
             if check := rule.checks.network:
                 for network in evaluation.networks:
                     for problem in guard.problems(check, subjects[id(network)]):
-                        yield _Raised(rule, problem, (network,), subjects[id(network)])
+                        yield _Raised(rule, _judged(problem, rule, (network,)), (network,), subjects[id(network)])
             if training_check := rule.checks.training:
                 for loop in evaluation.loops:
                     members = tuple(subjects[id(network)] for network in loop.networks)
                     loop_subject = TrainingSubject(loop, members, self.bounds)
                     for problem in guard.problems(training_check, loop_subject):
-                        yield _Raised(rule, problem, tuple(loop.networks))
+                        yield _Raised(rule, _judged(problem, rule, loop.networks), tuple(loop.networks))
 
     def _finding(self, item: _Raised, source: SourceFile) -> Finding:
         place, inner = self._place(item.problem.where, source)
@@ -220,6 +220,14 @@ class Linter:
                 inner = () if origin is where else (Related(where.span, "this is what it builds"),)
                 return origin.span, inner
         return where.span, ()
+
+
+def _judged(problem: Problem, rule: Rule, networks: Iterable[Network]) -> Problem:
+    """A problem, less sure where the defaults of some configuration, which nobody may use, are all that it is of."""
+    confidence = problem.confidence or rule.confidence
+    if confidence is Confidence.HIGH and any(network.configuration_assumed for network in networks):
+        return replace(problem, confidence=Confidence.MEDIUM)
+    return problem
 
 
 def _questions(item: _Raised) -> tuple[Question, ...]:

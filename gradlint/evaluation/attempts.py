@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from gradlint.evaluation.assumptions import assumed_arguments
 from gradlint.evaluation.classes import is_layer_class
 from gradlint.evaluation.errors import OWN_ERRORS, AttemptExceeded, Raised
-from gradlint.evaluation.networks import assumed_arguments, needs_arguments
+from gradlint.evaluation.networks import needs_arguments
 from gradlint.evaluation.novelty import Novelty
 from gradlint.evaluation.values import Class, Function, Value
 
@@ -113,8 +114,10 @@ class Attempts:
         assumptions: list[str] = []
         if isinstance(initializer, Function):
             arguments, assumptions = assumed_arguments(interpreter, initializer, 1)
-        interpreter.instantiate(cls, **arguments)
-        self._assume(before, assumptions)
+        try:
+            interpreter.instantiate(cls, **arguments)
+        finally:
+            self._assume(before, assumptions)
 
     def _assume(self, before: int, assumptions: list[str]) -> None:
         for item in self.record.created[before:]:

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 _NATIVE_ERRORS = (TypeError, ValueError, KeyError, IndexError, AttributeError, ZeroDivisionError, OverflowError)
 
 
+DECORATED = "__decorated__"
+"""Marks a function whose decorator is not understood: it may take other arguments than it seems to."""
+
 _RECURSION_IN_BRANCHES = 3
 """How many calls of a function may be in progress while a condition that is not known is followed both ways."""
 
@@ -153,7 +156,14 @@ def call_function(interpreter: Interpreter, function: Function, args: list[Value
     defined_in = function.scope
     frame = Frame(defined_in.source, function, origin)
     scope = Scope(defined_in.source, defined_in, frame)
-    scope.variables = bind_arguments(interpreter, function, args, kwargs)
+    try:
+        scope.variables = bind_arguments(interpreter, function, args, kwargs)
+    except Raised:
+        if DECORATED in function.attributes:
+            return _unknown_result(
+                interpreter, f"what a decorator makes of {function.name}() is not known", args, kwargs
+            )
+        raise
     frame.arguments = dict(scope.variables)
     frame.scope = scope
     syntax = function.syntax

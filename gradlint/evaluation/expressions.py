@@ -318,9 +318,12 @@ def _boolean(syntax: cst.BooleanOperation) -> Run:
         truth = interpreter.truth(left)
         if truth is decisive:
             return left
-        right = second(interpreter, scope)
         if truth is not None:
-            return right
+            return second(interpreter, scope)
+        try:
+            right = second(interpreter, scope)
+        except Raised:
+            return decisive  # where the program goes on, the left side has decided
         return right if interpreter.truth(right) is decisive and isinstance(right, bool) else left
 
     return run

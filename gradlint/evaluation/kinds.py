@@ -55,7 +55,7 @@ def is_instance(context: Context, value: Value, kinds: Value) -> bool | None:
         results = [is_instance(context, value, kind) for kind in kinds]
         return True if True in results else None if None in results else False
     if isinstance(value, Unknown) or isinstance(kinds, Unknown):
-        return None
+        return False if value is None else None  # nobody asks in this way for None
     if kinds is None:
         return value is None
     if isinstance(kinds, Class):

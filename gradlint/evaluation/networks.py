@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from gradlint.evaluation.assumptions import assumed_argument
+from gradlint.evaluation.assumptions import is_configuration_assumed
 from gradlint.evaluation.classes import is_network_class
 from gradlint.evaluation.errors import Raised, ShapeMismatch
 from gradlint.evaluation.forward_arguments import forward_arguments
@@ -18,7 +18,6 @@ from gradlint.evaluation.inputs import InputShape, candidates, first_layer
 from gradlint.evaluation.records import Created
 from gradlint.evaluation.registration import unregistered
 from gradlint.evaluation.values import (
-    Assumed,
     Function,
     Instance,
     Tensor,
@@ -136,6 +135,7 @@ def build(interpreter: Interpreter, item: Created, call: str = "", shapes: list[
         assumptions=_assumptions(instance),
         unregistered=unregistered(layers, parameters, nodes, run.made),
         unapplied=unapplied(interpreter, layers, parameters),
+        configuration_assumed=is_configuration_assumed(instance),
     )
 
 
@@ -341,23 +341,4 @@ def needs_arguments(function: Function) -> bool:
     )
 
 
-def assumed_arguments(interpreter: Interpreter, function: Function, skip: int) -> tuple[dict[str, Value], list[str]]:
-    """Arguments for the parameters of `function` without defaults (the first `skip` left out), and what was assumed."""
-    params: cst.Parameters = function.syntax.params
-    arguments: dict[str, Value] = {}
-    assumptions: list[str] = []
-    for param in [*params.posonly_params, *params.params][skip:] + list(params.kwonly_params):
-        name = param.name.value
-        if name in function.defaults:
-            continue
-        value = assumed_argument(param)
-        if value is None:
-            arguments[name] = interpreter.unknown(f"parameter `{name}` of {function.name}()")
-        else:
-            arguments[name] = value
-            if isinstance(value, Assumed):
-                assumptions.append(f"{name}={int(value)} assumed")
-    return arguments, assumptions
-
-
-__all__ = ["assumed_arguments", "build", "forward", "needs_arguments", "roots"]
+__all__ = ["build", "forward", "needs_arguments", "roots"]

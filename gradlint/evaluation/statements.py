@@ -105,12 +105,20 @@ def _annotated(syntax: cst.AnnAssign) -> Run:
 
     def run(interpreter: Interpreter, scope: Scope) -> Any:
         if scope.is_class and isinstance(syntax.target, cst.Name):
-            annotation = interpreter.evaluate(syntax.annotation.annotation, scope)
-            scope.variables.setdefault("__annotations__", {})[syntax.target.value] = annotation
+            annotations = scope.variables.setdefault("__annotations__", {})
+            annotations[syntax.target.value] = _annotation(interpreter, syntax.annotation.annotation, scope)
         if value is not None:
             assign(interpreter, value(interpreter, scope), scope)
 
     return run
+
+
+def _annotation(interpreter: Interpreter, syntax: cst.BaseExpression, scope: Scope) -> Value:
+    """What an annotation says; those that need more of `typing` than is modelled do no harm."""
+    try:
+        return interpreter.evaluate(syntax, scope)
+    except Raised as error:
+        return interpreter.unknown(f"an annotation ({error})")
 
 
 @_handles(cst.AugAssign)
@@ -254,14 +262,16 @@ def _decorated(interpreter: Interpreter, decorators: Any, value: Value, scope: S
 
 def _decorate(interpreter: Interpreter, decorator: cst.Decorator, value: Value, scope: Scope) -> Value:
     function = interpreter.evaluate(decorator.decorator, scope)
-    if isinstance(function, Unknown):
-        return value
     if isinstance(function, Function):
         decorated = _within_bounds(interpreter, function, value)
     else:
-        decorated = calls.call(interpreter, function, [value], {})
+        decorated = function if isinstance(function, Unknown) else calls.call(interpreter, function, [value], {})
+    if decorated is not None and not isinstance(decorated, (Unknown, Tensor)):
+        return decorated
     # A decorator that is not understood (a registry, a hint to a compiler) must not hide what it decorates.
-    return value if decorated is None or isinstance(decorated, (Unknown, Tensor)) else decorated
+    if isinstance(value, Function):
+        value.attributes[calls.DECORATED] = True
+    return value
 
 
 def _within_bounds(interpreter: Interpreter, decorator: Function, value: Value) -> Value:

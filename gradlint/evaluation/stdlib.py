@@ -55,6 +55,8 @@ def _pure(name: str, function: Callable[..., Any]) -> Native:
         if unknown is not None:
             unknown.cost += 1
             return unknown
+        if any(isinstance(value, Symbol) for value in values):
+            return context.unknown(f"{name}() of something that is not analysed")
         if name.startswith("numpy.") and any(isinstance(value, (Tensor, Array)) for value in values):
             from gradlint.frameworks.numpy import on_arrays
 

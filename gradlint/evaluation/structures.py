@@ -131,6 +131,7 @@ ENUMS: dict[str, Value] = {
 
 
 _FIELD = python_class("dataclasses.Field")
+_NO_DEFAULT = Instance(python_class("dataclasses._MISSING_TYPE"))
 
 
 def _field(context: Context, *, default: Value = MISSING, default_factory: Value = MISSING, **kwargs: Value) -> Value:
@@ -219,7 +220,17 @@ def _fields_of(value: Value) -> dict[str, Value]:
 
 
 def _fields(context: Context, value: Value) -> Value:
-    return tuple(Instance(_FIELD, {"name": name}) for name in _fields_of(value))
+    return tuple(_described(name, default) for name, default in _fields_of(value).items())
+
+
+def _described(name: str, default: Value) -> Instance:
+    """What `dataclasses.fields` says of a field."""
+    factory: Value = MISSING
+    init = True
+    if isinstance(default, Instance) and default.cls is _FIELD:
+        default, factory, init = (default.hidden[key] for key in ("default", "factory", "init"))
+    default, factory = (_NO_DEFAULT if value is MISSING else value for value in (default, factory))
+    return Instance(_FIELD, {"name": name, "default": default, "default_factory": factory, "init": init})
 
 
 DATACLASSES: dict[str, Value] = {
@@ -228,6 +239,7 @@ DATACLASSES: dict[str, Value] = {
     "dataclasses.replace": Native("dataclasses.replace", _replace),
     "dataclasses.asdict": Native("dataclasses.asdict", _asdict),
     "dataclasses.fields": Native("dataclasses.fields", _fields),
+    "dataclasses.MISSING": _NO_DEFAULT,
     "dataclasses.is_dataclass": Native("is_dataclass", lambda context, value: bool(_fields_of(value))),
     "pydantic.dataclasses.dataclass": Native("dataclasses.dataclass", _dataclass),
     "pydantic.BaseModel": python_class(

@@ -199,6 +199,7 @@ class Network:
     rests on an unknown value. `call` is the source text of the instantiation ("ResNet(depth=50)").
     `pretrained` is true when weights are loaded into it, so that initialization says nothing. `unregistered` is what
     its forward pass uses and its parameters do not include, `unapplied` the initialization code that misses it.
+    `configuration_assumed` is true when it was built from a configuration of which only the class is known.
     """
 
     name: str
@@ -217,6 +218,7 @@ class Network:
     assumptions: tuple[str, ...] = ()
     unregistered: tuple[Unregistered, ...] = ()
     unapplied: tuple[Unapplied, ...] = ()
+    configuration_assumed: bool = False
 
     @property
     def weighted(self) -> tuple[Node, ...]:

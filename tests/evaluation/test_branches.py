@@ -77,3 +77,28 @@ def test_nested_unknown_branches(variables: Run) -> None:
     found = variables(HEAD + text)
     assert found["n"] == 1
     assert found["m"] == 1
+
+
+def test_what_an_unknown_condition_guards_may_fail(variables: Callable[[str], dict[str, Any]]) -> None:
+    names = variables(
+        "import library\nmask = None\n"
+        "ready = library.ready() and mask.shape[0] == 4\n"
+        "late = library.ready() or mask.shape[0] == 4\n"
+        "kind = isinstance(mask, (library.Mask, library.Block)) and mask.shape\n"
+    )
+    assert names["ready"] is False
+    assert names["late"] is True
+    assert names["kind"] is False
+
+
+def test_what_an_unknown_decorator_makes_may_take_other_arguments(variables: Callable[[str], dict[str, Any]]) -> None:
+    names = variables(
+        "import library\n"
+        "@library.validated\ndef field(value):\n    return value\n"
+        "def plain(value):\n    return value\n"
+        "size = field(default=3)\nsame = field(4)\n"
+        "try:\n    plain(default=3)\nexcept TypeError:\n    failed = True\n"
+    )
+    assert isinstance(names["size"], Unknown)
+    assert names["same"] == 4
+    assert names["failed"] is True

@@ -149,7 +149,7 @@ def test_loader_reads_each_file_once(tmp_path: Path) -> None:
     "costly",
     [
         "def prepare():\n    total = 0\n    for i in range(15_000):\n        total += i\n    return total\n",
-        "def prepare(depth=2_000):\n    layers = []\n    for i in range(depth):\n        for j in range(10):\n"
+        "def prepare(depth=4_000):\n    layers = []\n    for i in range(depth):\n        for j in range(10):\n"
         "            i += j\n        layers.append(nn.Linear(4, 4))\n    return nn.Sequential(*layers)\n",
     ],
     ids=["without layers", "with layers"],

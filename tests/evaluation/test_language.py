@@ -100,6 +100,25 @@ PROGRAMS = {
             return 2
         result = (sorted(registry), registry['bee']())
     """,
+    "fields of a dataclass": """
+        import dataclasses
+        from dataclasses import dataclass, field, fields
+        @dataclass
+        class C:
+            a: int
+            b: float = 0.5
+            c: list = field(default_factory=list)
+            d: int = field(default=3, init=False)
+        result = [(f.name, f.default is dataclasses.MISSING, f.default_factory is dataclasses.MISSING, f.init)
+                  for f in fields(C)], [f.default for f in fields(C)][1], fields(C)[2].default_factory()
+    """,
+    "annotations that no type has": """
+        from typing import Literal
+        class C:
+            mode: Literal["a", "b"] | None = None
+            size: int | None = 3
+        result = (C.mode, C.size)
+    """,
     "wrapping decorator": """
         import functools
         def twice(f):
