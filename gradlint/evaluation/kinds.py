@@ -77,6 +77,8 @@ def _is_instance_of_class(value: Value, cls: Class) -> bool | None:
         return isinstance(value, Tensor)
     if isinstance(value, Tensor):
         return False
+    if cls.syntax is None and cls.name.startswith("collections."):
+        return _is_instance_of_symbol(value, Symbol(cls.name))
     if cls.name.startswith("builtins.") and short in TYPES:
         if isinstance(value, (Function, Native, BoundMethod)):
             return short == "object"

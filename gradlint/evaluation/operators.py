@@ -63,6 +63,8 @@ _WIDE_FORMAT = re.compile(r"\d{5}|\*")
 _NUMBERS = frozenset({int, float, bool, complex})
 _ATOMS = _NUMBERS | {str, bytes, type(None)}
 """Types whose values are known in whole, and compare as they do in Python."""
+_OF_SETS = frozenset({"|", "&", "^", "-"})
+_SETS = (list, set, frozenset)
 _GROWING = frozenset({"*", "**", "<<", "@"})
 """Operators whose result may be far larger than two numbers, or that numbers do not have."""
 _ERRORS = (TypeError, ValueError, ZeroDivisionError, OverflowError, KeyError, IndexError, AttributeError, MemoryError)
@@ -97,6 +99,13 @@ def binary(interpreter: Interpreter, symbol: str, left: Value, right: Value) -> 
         and isinstance(right, (Class, Symbol, type(None)))
     ):
         return (left, right)
+    if (
+        symbol in _OF_SETS
+        and isinstance(left, _SETS)
+        and isinstance(right, _SETS)
+        and list in (type(left), type(right))
+    ):
+        left, right = set(left), set(right)  # the keys of a dict are represented by a list
     return known(interpreter, symbol, left, right)
 
 

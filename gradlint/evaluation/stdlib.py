@@ -15,6 +15,7 @@ from gradlint.evaluation.classes import python_class
 from gradlint.evaluation.copying import copied
 from gradlint.evaluation.errors import Raised
 from gradlint.evaluation.introspection import NAMES as INTROSPECTION
+from gradlint.evaluation.mappings import MAPPINGS
 from gradlint.evaluation.structures import (
     ARGPARSE,
     DATACLASSES,
@@ -376,6 +377,7 @@ NAMES: dict[str, Value] = {
     **ENUMS,
     **DATACLASSES,
     **NAMED_TUPLES,
+    **MAPPINGS,
     **ARGPARSE,
     **INTROSPECTION,
     **{name: Native(name, _transparent) for name in _IDENTITY_DECORATORS},

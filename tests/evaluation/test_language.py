@@ -112,6 +112,38 @@ PROGRAMS = {
         result = [(f.name, f.default is dataclasses.MISSING, f.default_factory is dataclasses.MISSING, f.init)
                   for f in fields(C)], [f.default for f in fields(C)][1], fields(C)[2].default_factory()
     """,
+    "keys as sets": """
+        a, b = {"x": 1, "y": 2}, {"y": 3, "z": 4}
+        result = (len(a.keys() | b.keys()), sorted(a.keys() & b.keys()), sorted(a.keys() - b.keys()),
+                  sorted({"y"} | a.keys()), sorted(a.keys() ^ {"x"}))
+    """,
+    "a mapping of its own": """
+        from collections.abc import Mapping, MutableMapping
+        class Registry(MutableMapping):
+            known = {"relu": 1, "gelu": 2}
+            def __init__(self):
+                self.own = {}
+            def __getitem__(self, key):
+                if key in self.own:
+                    return self.own[key]
+                return self.known[key]
+            def __setitem__(self, key, value):
+                self.own[key] = value
+            def __delitem__(self, key):
+                del self.own[key]
+            def __iter__(self):
+                return iter({**self.known, **self.own})
+            def __len__(self):
+                return len({**self.known, **self.own})
+            def choose(self, name, default):
+                return super().get(name, default)
+        r = Registry()
+        r["tanh"] = 3
+        r.update({"silu": 4}, elu=5)
+        result = (r.get("relu"), r.get("none"), r.choose("none", 7), "tanh" in r, "none" in r, sorted(r.keys()),
+                  sorted(r.values()), sorted(r.items()), r.pop("silu"), r.pop("none", 0), r.setdefault("elu", 9),
+                  len(r), isinstance(r, Mapping), isinstance({}, Mapping), isinstance([], Mapping), isinstance(3, Mapping))
+    """,
     "annotations that no type has": """
         from typing import Literal
         class C:
