@@ -9,7 +9,8 @@ import libcst as cst
 from gradlint.evaluation import attributes, calls, classes, exceptions, loops, operators, subscripts
 from gradlint.evaluation.branches import BREAK, CONTINUE, Return, fork
 from gradlint.evaluation.compiling import Run, Table, expression, kept
-from gradlint.evaluation.errors import AttemptExceeded, Raised
+from gradlint.evaluation.decorators import decorated
+from gradlint.evaluation.errors import Raised
 from gradlint.evaluation.expressions import BINARY_SYMBOLS
 from gradlint.evaluation.scopes import Scope
 from gradlint.evaluation.syntax import dotted_name
@@ -249,51 +250,16 @@ def _function(syntax: cst.FunctionDef) -> Run:
         function = Function(name, syntax, scope, {} if plain else calls.defaults(interpreter, params, scope), owner)
         if not is_class and scope.function is None:
             interpreter.record.functions.append(function)
-        scope.assign(name, _decorated(interpreter, decorators, function, scope) if decorators else function)
+        scope.assign(name, decorated(interpreter, decorators, function, scope) if decorators else function)
 
     return run
-
-
-def _decorated(interpreter: Interpreter, decorators: Any, value: Value, scope: Scope) -> Value:
-    for decorator in reversed(decorators):
-        value = _decorate(interpreter, decorator, value, scope)
-    return value
-
-
-def _decorate(interpreter: Interpreter, decorator: cst.Decorator, value: Value, scope: Scope) -> Value:
-    function = interpreter.evaluate(decorator.decorator, scope)
-    if isinstance(function, Function):
-        decorated = _within_bounds(interpreter, function, value)
-    else:
-        decorated = function if isinstance(function, Unknown) else calls.call(interpreter, function, [value], {})
-    if decorated is not None and not isinstance(decorated, (Unknown, Tensor)):
-        return decorated
-    # A decorator that is not understood (a registry, a hint to a compiler) must not hide what it decorates.
-    if isinstance(value, Function):
-        value.attributes[calls.DECORATED] = True
-    return value
-
-
-def _within_bounds(interpreter: Interpreter, decorator: Function, value: Value) -> Value:
-    """What a decorator of the source returns; Unknown if it costs much, as some do that write documentation."""
-    given_up, limits = interpreter.given_up, interpreter.budget.limits
-    if id(decorator.syntax) not in given_up:
-        try:
-            with interpreter.budget.trying(lambda: limits.decorator, "a decorator") as attempt:
-                return calls.call(interpreter, decorator, [value], {})
-        except AttemptExceeded as error:
-            if error.attempt is not attempt:
-                raise
-            interpreter.cut_short(str(error))
-            given_up.add(id(decorator.syntax))
-    return interpreter.unknown("the result of a decorator that costs much")
 
 
 @_handles(cst.ClassDef)
 def _class(syntax: cst.ClassDef) -> Run:
     def run(interpreter: Interpreter, scope: Scope) -> Any:
         value = classes.define(interpreter, syntax, scope)
-        scope.assign(syntax.name.value, _decorated(interpreter, syntax.decorators, value, scope))
+        scope.assign(syntax.name.value, decorated(interpreter, syntax.decorators, value, scope))
 
     return run
 
