@@ -46,7 +46,6 @@ _CONFIGURATION = re.compile(
 )
 _CONFIGURATION_CLASS = re.compile(r"(Config|Configuration|Cfg|Args|Arguments|Params|HParams|Options|Settings)$")
 _ASSUMED_CONFIGURATIONS = "assumed configurations"
-_ASSUMED_CONFIGURATION = "() assumed"
 
 
 def assumed_arguments(interpreter: Interpreter, function: Function, skip: int) -> tuple[dict[str, Value], list[str]]:
@@ -60,16 +59,11 @@ def assumed_arguments(interpreter: Interpreter, function: Function, skip: int) -
             continue
         value = assumed_argument(param)
         if value is None and (value := _configuration(interpreter, function, param)) is not None:
-            assumptions.append(f"{name}={value.cls.name}{_ASSUMED_CONFIGURATION}")
+            assumptions.append(f"{name}={value.cls.name}() assumed")
         if isinstance(value, Assumed):
             assumptions.append(f"{name}={int(value)} assumed")
         arguments[name] = interpreter.unknown(f"parameter `{name}` of {function.name}()") if value is None else value
     return arguments, assumptions
-
-
-def is_configuration_assumed(instance: Instance) -> bool:
-    """Whether a layer was built from a configuration that `assumed_arguments` made up."""
-    return any(text.endswith(_ASSUMED_CONFIGURATION) for text in instance.hidden.get("assumptions", ()))
 
 
 def _configuration(interpreter: Interpreter, function: Function, param: cst.Param) -> Instance | None:
@@ -78,12 +72,13 @@ def _configuration(interpreter: Interpreter, function: Function, param: cst.Para
     That is its annotation; what the class around annotates an attribute of that name with, or calls its
     `config_class`; or the only class of the module that is named like a configuration.
     """
-    for cls in _configuration_classes(interpreter, function, param):
-        made = interpreter.tables.setdefault(_ASSUMED_CONFIGURATIONS, {})
-        if id(cls) not in made:
-            made[id(cls)] = cls, _with_defaults(interpreter, cls)
-        return made[id(cls)][1]  # type: ignore[no-any-return]
-    return None
+    cls = next(_configuration_classes(interpreter, function, param), None)
+    if cls is None:
+        return None
+    made: dict[int, tuple[Class, Instance | None]] = interpreter.tables.setdefault(_ASSUMED_CONFIGURATIONS, {})
+    if id(cls) not in made:
+        made[id(cls)] = cls, _with_defaults(interpreter, cls)
+    return made[id(cls)][1]
 
 
 def _configuration_classes(interpreter: Interpreter, function: Function, param: cst.Param) -> Iterator[Class]:

@@ -11,7 +11,7 @@ from gradlint.evaluation.classes import is_layer_class
 from gradlint.evaluation.errors import OWN_ERRORS, AttemptExceeded, Raised
 from gradlint.evaluation.networks import needs_arguments
 from gradlint.evaluation.novelty import Novelty
-from gradlint.evaluation.values import Class, Function, Value
+from gradlint.evaluation.values import Class, Function, Instance, Value
 
 if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
@@ -71,7 +71,7 @@ class Attempts:
         try:
             self.interpreter.call(function, **arguments)
         finally:
-            self._assume(before, assumptions)
+            self._assume(before, arguments, assumptions)
 
     def use_classes(self) -> None:
         """Instantiate the layers and models that nothing instantiates, with their defaults and assumed arguments.
@@ -117,11 +117,13 @@ class Attempts:
         try:
             interpreter.instantiate(cls, **arguments)
         finally:
-            self._assume(before, assumptions)
+            self._assume(before, arguments, assumptions)
 
-    def _assume(self, before: int, assumptions: list[str]) -> None:
+    def _assume(self, before: int, arguments: dict[str, Value], assumptions: list[str]) -> None:
+        configured = any(isinstance(argument, Instance) for argument in arguments.values())
         for item in self.record.created[before:]:
             item.instance.hidden.setdefault("assumptions", assumptions)
+            item.instance.hidden.setdefault("configuration assumed", configured)
 
     def use_trainees(self) -> None:
         """Train the Lightning modules that no trainer of the file trains, one step each."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from gradlint.evaluation.assumptions import is_configuration_assumed
 from gradlint.evaluation.classes import is_network_class
 from gradlint.evaluation.errors import Raised, ShapeMismatch
 from gradlint.evaluation.forward_arguments import forward_arguments
@@ -135,7 +134,7 @@ def build(interpreter: Interpreter, item: Created, call: str = "", shapes: list[
         assumptions=_assumptions(instance),
         unregistered=unregistered(layers, parameters, nodes, run.made),
         unapplied=unapplied(interpreter, layers, parameters),
-        configuration_assumed=is_configuration_assumed(instance),
+        configuration_assumed=bool(instance.hidden.get("configuration assumed")),
     )
 
 
