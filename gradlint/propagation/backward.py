@@ -50,6 +50,25 @@ def transposed(node: Node, gradient: Gradient, context: Context) -> list[Gradien
     ]
 
 
+def convolved(node: Node, gradient: Gradient, context: Context) -> list[Gradient]:
+    """Through a convolution: to its input, and to a kernel that is computed and no parameter."""
+    found = transposed(node, gradient, context)
+    return found if len(node.inputs) == 1 else [*found, _to_kernel(node, gradient, context)]
+
+
+def _to_kernel(node: Node, gradient: Gradient, context: Context) -> Gradient:
+    """DK = sum of g x over samples and positions, of x that the kernel's taps meet: alike ones add up."""
+    signal = context.signals[node.inputs[0]]
+    layer = drawn(node, context)
+    shape = node.shape or ()
+    samples = float(shape[0]) - 1.0 if shape else 0.0
+    places = extent(node.shape, node.get("channel_axis", 1)).places - 1.0
+    alike, apart = max(gradient.samples, 0.0), max(gradient.positions, 0.0)
+    together = signal.square + places * apart * signal.positions
+    together += samples * alike * (signal.samples + places * apart * signal.apart)
+    return gradient.changed(layer.fan * max(together, 0.0), 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
 def _pulled(node: Node, gradient: Gradient, found: Drawn, factor: float) -> tuple[float, float, float]:
     """`log`, `work` and `units` of a gradient before weights whose mean is not zero."""
     weights = found.weights
@@ -185,7 +204,7 @@ RULES: Mapping[Kind, Rule] = {
     Kind.PARAMETER: nothing,
     Kind.CONSTANT: nothing,
     Kind.LINEAR: transposed,
-    Kind.CONVOLUTION: transposed,
+    Kind.CONVOLUTION: convolved,
     Kind.EMBEDDING: nothing,
     Kind.RECURRENT: recurrent.backward,
     Kind.ATTENTION: attention.backward,
