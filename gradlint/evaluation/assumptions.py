@@ -25,6 +25,7 @@ _BY_NAME: tuple[tuple[re.Pattern[str], Value], ...] = (
     (re.compile(r"^eps(ilon)?$"), 1e-5),
     (re.compile(r"(num_|n_?)?heads?(_num)?$|^nhead$"), 4),
     (re.compile(r"bias$|^batch_first$|bidirectional|causal|affine|norm_first"), False),
+    (re.compile(r"^include_"), True),
     (re.compile(r"(num_|n_)?(layers?|blocks?|depths?|stages?|repeats?)$|^depth|^n$"), Assumed(2)),
     (re.compile(r"img_size|image_size|input_resolution|resolution$"), 224),
     (re.compile(r"patch_size"), 16),

@@ -70,6 +70,8 @@ def _of_instance(interpreter: Interpreter, value: Instance, name: str) -> Value:
         return value.cls
     if name == "__dict__":
         return value.attrs
+    if name == "__setattr__":
+        return Native(name, lambda context, key, new: assign(context, value, key, new))
     if name in ("__module__", "__doc__"):
         return _of_class(interpreter, value.cls, name)
     if value.payload is not None:
@@ -86,6 +88,10 @@ def _of_instance(interpreter: Interpreter, value: Instance, name: str) -> Value:
     return MISSING
 
 
+_MIXED_IN = ("builtins.str", "builtins.int", "enum.IntEnum", "enum.StrEnum", "enum.IntFlag")
+"""What makes the member of an enum a string or a number itself."""
+
+
 def of_payload(interpreter: Interpreter, value: Instance, name: str) -> Value:
     """An attribute of the Python value that an object wraps, or `MISSING`."""
     fields = value.cls.find("_fields")
@@ -95,7 +101,7 @@ def of_payload(interpreter: Interpreter, value: Instance, name: str) -> Value:
         return Native("_replace", lambda context, **changes: _replace(value, fields, changes))
     if fields is not MISSING and name == "_asdict":
         return Native("_asdict", lambda context: dict(zip(fields, value.payload, strict=False)))
-    if value.cls.derives_from("enum.Enum"):
+    if value.cls.derives_from("enum.Enum") and not any(map(value.cls.derives_from, _MIXED_IN)):
         return MISSING
     return _of_python(interpreter, value.payload, name)
 

@@ -92,10 +92,11 @@ class _Outcome:
     states: dict[int, tuple[Any, Any]]
 
 
-def fork(interpreter: Interpreter, alternatives: list[Callable[[], Any]], scope: Scope) -> Any:
+def fork(interpreter: Interpreter, alternatives: list[Callable[[], Any]], scope: Scope, test: Value) -> Any:
     """Run every alternative from the same state, merge what they leave, and return the merged signal.
 
-    An alternative that raises is taken as one that does not happen, unless all of them raise.
+    `test` is what decides between them. An alternative that raises is taken as one that does not happen, unless all of
+    them raise.
     """
     outcomes: list[_Outcome] = []
     raised: Raised | None = None
@@ -120,7 +121,18 @@ def fork(interpreter: Interpreter, alternatives: list[Callable[[], Any]], scope:
     if not outcomes:
         assert raised is not None
         raise raised
+    interpreter.frame.condition = _why(test)
     return _merge_outcomes(interpreter, outcomes)
+
+
+_DEPENDS = "depends on a condition that is not known"
+
+
+def _why(test: Value) -> str:
+    """What is lost where branches differ, and why the condition is not known."""
+    if isinstance(test, Unknown):
+        return test.reason if test.reason.startswith(_DEPENDS) else f"{_DEPENDS}: {test.reason}"
+    return f"{_DEPENDS}: the value of a tensor" if isinstance(test, Tensor) else _DEPENDS
 
 
 def _merge_outcomes(interpreter: Interpreter, outcomes: list[_Outcome]) -> Any:
@@ -203,10 +215,10 @@ def merge(interpreter: Interpreter, first: Value, second: Value) -> Value:
         if first.node is second.node:
             return first
         shape = first.shape if first.shape == second.shape else None
-        return interpreter.opaque("depends on a condition that is not known", [first, second], shape)
+        return interpreter.opaque(interpreter.frame.condition or _DEPENDS, [first, second], shape)
     if type(first) is type(second):
         if isinstance(first, (int, float, str, bytes)) and first == second:
             return first
         if isinstance(first, (list, tuple)) and len(first) == len(second):
             return type(first)([merge(interpreter, a, b) for a, b in zip(first, second, strict=True)])
-    return interpreter.unknown("depends on a condition that is not known")
+    return interpreter.unknown(interpreter.frame.condition or _DEPENDS)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gradlint.evaluation import kinds, operators, reflection, sequences
 from gradlint.evaluation.classes import python_class
 from gradlint.evaluation.errors import Raised
+from gradlint.evaluation.evaluated_text import evaluated_text
 from gradlint.evaluation.iteration import AssumedRange, is_uncertain, truth
 from gradlint.evaluation.kinds import TYPES
 from gradlint.evaluation.values import (
@@ -263,9 +264,8 @@ _FUNCTIONS: dict[str, Callable[..., Value]] = {
     "hash": _unknown_result("hash"),
     "open": _unknown_result("open"),
     "input": _unknown_result("input"),
-    "eval": _unknown_result("eval"),
+    "eval": evaluated_text,
     "exec": _unknown_result("exec"),
-    "dir": _unknown_result("dir"),
     "__import__": _unknown_result("__import__"),
     "exit": _quiet,
     "quit": _quiet,

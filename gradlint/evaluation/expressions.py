@@ -356,13 +356,15 @@ def _conditional(syntax: cst.IfExp) -> Run:
     test, body, orelse = expression(syntax.test), late(syntax.body), late(syntax.orelse)
 
     def run(interpreter: Interpreter, scope: Scope) -> Value:
-        truth = interpreter.truth(test(interpreter, scope))
+        tested = test(interpreter, scope)
+        truth = interpreter.truth(tested)
         if truth is not None:
             return body(interpreter, scope) if truth else orelse(interpreter, scope)
         signal = fork(
             interpreter,
             [lambda: Return(body(interpreter, scope)), lambda: Return(orelse(interpreter, scope))],
             scope,
+            tested,
         )
         return signal.value
 

@@ -18,6 +18,7 @@ class Frame:
     __slots__ = (
         "arguments",
         "caller",
+        "condition",
         "function",
         "possible_break",
         "possible_returns",
@@ -36,4 +37,6 @@ class Frame:
         self.scope: Scope | None = None
         self.possible_returns: list[Value] = []
         self.possible_break = False
+        self.condition = ""
+        """What is said of values that depend on the last condition that was not known."""
         self.yields: list[Value] | None = None

@@ -164,6 +164,7 @@ class ModuleCache:
         outer, interpreter.record = interpreter.record, record
         trails, interpreter.trails = interpreter.trails, []
         frame = Frame(source, None, None)
+        frame.scope = scope
         scope.function = None
         interpreter.frames.append(frame)
         try:

@@ -25,13 +25,16 @@ _SIGNATURE = python_class("inspect.Signature", namespace={"empty": _EMPTY})
 
 def _signature(context: Context, function: Value) -> Value:
     skip = 0
+    receiver: Value = None
     while isinstance(function, BoundMethod):
-        function, skip = function.function, skip + 1
+        receiver, function, skip = function.receiver, function.function, skip + 1
     if isinstance(function, Class):
         function, skip = function.find("__init__"), 1
     wrapped = getattr(function, "attributes", {}).get("__wrapped__")
     while isinstance(wrapped, Function):
         function, wrapped = wrapped, wrapped.attributes.get("__wrapped__")
+    if isinstance(function, Native) and isinstance(receiver, Instance) and receiver.cls.derives_from("keras.Layer"):
+        return Instance(_SIGNATURE, {"parameters": _keras_parameters(receiver)})
     if not isinstance(function, Function):
         return context.unknown("the signature of something that is not a function of the source")
     params: cst.Parameters = function.syntax.params
@@ -50,6 +53,16 @@ def _signature(context: Context, function: Value) -> Value:
             attrs = {"name": name, "kind": _KINDS[kind], "default": default, "annotation": _EMPTY}
             found[name] = Instance(_PARAMETER, attrs)
     return Instance(_SIGNATURE, {"parameters": dict(list(found.items())[skip:])})
+
+
+_TRAINING = ("Dropout", "Normalization", "RNN", "LSTM", "GRU", "GaussianNoise", "RandomFlip")
+"""How the names of the layers of Keras end that take `training`."""
+
+
+def _keras_parameters(layer: Instance) -> dict[Value, Value]:
+    """The parameters of the `call` of a layer that Keras itself has, as far as code asks for them."""
+    names = ("inputs", "training") if layer.cls.name.endswith(_TRAINING) else ("inputs",)
+    return {name: Instance(_PARAMETER, {"name": name, "default": _EMPTY, "annotation": _EMPTY}) for name in names}
 
 
 def _is_class(context: Context, value: Value) -> Value:

@@ -46,7 +46,9 @@ TYPES: dict[str, tuple[type, ...]] = {
 
 def _isinstance(context: Context, value: Value, kinds: Value) -> Value:
     result = is_instance(context, value, kinds)
-    return context.unknown("isinstance() of something unknown") if result is None else result
+    if result is None:
+        return value if isinstance(value, Unknown) else context.unknown("isinstance() of something unknown")
+    return result
 
 
 def is_instance(context: Context, value: Value, kinds: Value) -> bool | None:

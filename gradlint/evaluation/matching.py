@@ -31,7 +31,7 @@ def run_match(interpreter: Interpreter, syntax: cst.Match, scope: Scope) -> Any:
             break
     if not possible:
         return None
-    return fork(interpreter, [lambda c=case: interpreter.block(c.body, scope) for case in possible], scope)  # type: ignore[misc]
+    return fork(interpreter, [lambda c=case: interpreter.block(c.body, scope) for case in possible], scope, subject)  # type: ignore[misc]
 
 
 def _matches(interpreter: Interpreter, pattern: Any, subject: Value, scope: Scope) -> bool | None:

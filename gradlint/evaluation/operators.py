@@ -8,7 +8,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from gradlint.evaluation.errors import Raised
-from gradlint.evaluation.values import MISSING, Array, Class, Instance, Symbol, Tensor, Unknown, Value
+from gradlint.evaluation.values import (
+    MISSING,
+    Array,
+    Class,
+    Instance,
+    Symbol,
+    Tensor,
+    Unknown,
+    Value,
+    contains_unknown,
+)
 
 if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
@@ -194,7 +204,9 @@ def compare(interpreter: Interpreter, symbol: str, left: Value, right: Value) ->
     """One comparison; a bool, an Unknown, or a tensor."""
     if symbol in ("is", "is not"):
         same = identical(left, right)
-        return interpreter.unknown("identity of something unknown") if same is None else same == (symbol == "is")
+        if same is None:
+            return _unknown_of(left, right) or interpreter.unknown("identity of what a library names")
+        return same == (symbol == "is")
     if symbol in ("in", "not in"):
         found = contains(interpreter, right, left)
         return found if isinstance(found, Unknown) else found == (symbol == "in")
@@ -217,13 +229,22 @@ def compare(interpreter: Interpreter, symbol: str, left: Value, right: Value) ->
         left, right = plain(left), plain(right)
     if symbol in ("==", "!="):
         equal = equals(left, right)
-        return interpreter.unknown("equality of something unknown") if equal is None else equal == (symbol == "==")
+        if equal is None:
+            return contains_unknown([left, right]) or interpreter.unknown("equality with what a library names")
+        return equal == (symbol == "==")
     try:
         return COMPARISONS[symbol](left, right)
     except (TypeError, RecursionError) as error:
+        if (unknown := contains_unknown([left, right])) is not None:
+            return unknown
         if isinstance(left, Symbol) or isinstance(right, Symbol):
             return interpreter.unknown(f"comparison with {describe(left if isinstance(left, Symbol) else right)}")
         raise Raised("TypeError", str(error)) from None
+
+
+def _unknown_of(*values: Value) -> Unknown | None:
+    """The first of `values` that is not known, if any is not."""
+    return next((value for value in values if isinstance(value, Unknown)), None)
 
 
 def identical(left: Value, right: Value) -> bool | None:
@@ -295,7 +316,7 @@ def contains(interpreter: Interpreter, container: Value, item: Value) -> Value:
         results = [equals(entry, item) for entry in container]
         if True in results:
             return True
-        return interpreter.unknown("membership in something unknown") if None in results else False
+        return (contains_unknown(container) or interpreter.unknown("membership")) if None in results else False
     if isinstance(container, Class):
         return any(equals(entry, item) for entry in interpreter.iterate(container))
     return interpreter.unknown(f"membership in {describe(container)}")
@@ -305,7 +326,9 @@ def unary(interpreter: Interpreter, symbol: str, operand: Value) -> Value:
     """`symbol operand` for "-", "+", "~" and "not"."""
     if symbol == "not":
         truth = interpreter.truth(operand)
-        return interpreter.unknown("not of something unknown") if truth is None else not truth
+        if truth is None:
+            return _unknown_of(operand) or interpreter.unknown(f"whether {describe(operand)} is true")
+        return not truth
     if type(operand) is Array:
         operand = as_tensor(interpreter, operand)
     if isinstance(operand, Tensor):

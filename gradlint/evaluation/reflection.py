@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gradlint.evaluation import attributes
+from gradlint.evaluation.classes import python_class
 from gradlint.evaluation.errors import Raised
 from gradlint.evaluation.values import (
     MISSING,
@@ -90,6 +91,22 @@ def _callable(context: Context, value: Value) -> Value:
     return isinstance(value, (Function, Native, BoundMethod, Class, Symbol))
 
 
+def _dir(context: Context, value: Value = MISSING) -> Value:
+    """The names of a library's module can be asked for one by one, and not be listed."""
+    if not isinstance(value, Symbol):
+        return context.unknown("dir()")
+    return Instance(_LIBRARY_NAMES, hidden={"of": value})
+
+
+_LIBRARY_NAMES = python_class(
+    "gradlint.LibraryNames",
+    namespace={
+        "__contains__": Native("dir", lambda context, self, name: _hasattr(context, self.hidden["of"], name)),
+        "__iter__": Native("dir", lambda context, self: context.unknown("the names of a library")),
+    },
+)
+
+
 def _vars(context: Context, value: Value = None) -> Value:
     if value is None:
         return dict(context.local_variables())
@@ -109,6 +126,7 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "setattr": _setattr,
     "delattr": _delattr,
     "callable": _callable,
+    "dir": _dir,
     "vars": _vars,
     "globals": lambda context: context.modules.globals_of(context),
     "locals": lambda context: dict(context.local_variables()),

@@ -204,7 +204,8 @@ def _if(syntax: cst.If) -> Run:
     otherwise = _otherwise(syntax.orelse)
 
     def run(interpreter: Interpreter, scope: Scope) -> Any:
-        truth = interpreter.truth(test(interpreter, scope))
+        tested = test(interpreter, scope)
+        truth = interpreter.truth(tested)
         if truth is True:
             return block(interpreter, body, scope)
         if truth is False:
@@ -213,6 +214,7 @@ def _if(syntax: cst.If) -> Run:
             interpreter,
             [lambda: block(interpreter, body, scope), lambda: otherwise(interpreter, scope)],
             scope,
+            tested,
         )
 
     return run

@@ -16,6 +16,7 @@ from gradlint.evaluation.copying import copied
 from gradlint.evaluation.errors import Raised
 from gradlint.evaluation.introspection import NAMES as INTROSPECTION
 from gradlint.evaluation.mappings import MAPPINGS
+from gradlint.evaluation.regular_expressions import REGULAR_EXPRESSIONS
 from gradlint.evaluation.structures import (
     ARGPARSE,
     DATACLASSES,
@@ -38,6 +39,7 @@ from gradlint.evaluation.values import (
     Value,
     contains_unknown,
 )
+from gradlint.evaluation.versions import VERSIONS
 
 if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
@@ -378,6 +380,8 @@ NAMES: dict[str, Value] = {
     **DATACLASSES,
     **NAMED_TUPLES,
     **MAPPINGS,
+    **REGULAR_EXPRESSIONS,
+    **VERSIONS,
     **ARGPARSE,
     **INTROSPECTION,
     **{name: Native(name, _transparent) for name in _IDENTITY_DECORATORS},
@@ -432,6 +436,12 @@ NAMES: dict[str, Value] = {
             "pow": "**",
             "matmul": "@",
         }.items()
+    },
+    **{
+        f"operator.{name}": Native(
+            f"operator.{name}", lambda context, a, b, symbol=symbol: operators.compare(context, symbol, a, b)
+        )
+        for name, symbol in {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}.items()
     },
     "operator.index": Native("operator.index", lambda context, value: value),
     "typing.cast": Native("typing.cast", lambda context, kind, value: value),

@@ -100,6 +100,7 @@ def _finish_enum(context: Context, cls: Class) -> None:
         members[name] = cls.namespace[name] = member
     if members:
         cls.namespace["__members__"] = members
+        cls.namespace["__new__"] = _ENUM.namespace["__new__"]  # also where `str` or `int` comes before Enum
 
 
 def _enum_member(context: Context, cls: Class, value: Value, *args: Value) -> Value:

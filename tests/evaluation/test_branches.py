@@ -102,3 +102,20 @@ def test_what_an_unknown_decorator_makes_may_take_other_arguments(variables: Cal
     assert isinstance(names["size"], Unknown)
     assert names["same"] == 4
     assert names["failed"] is True
+
+
+def test_what_is_computed_from_something_unknown_says_what_that_was(variables: Run) -> None:
+    found = variables(
+        HEAD + "values = [unknown is None, not unknown, unknown in (1, 2), [unknown, 1] < [1, 7], unknown == 'a']\n"
+    )
+    assert {value.reason for value in found["values"]} == {"the environment"}
+
+
+def test_names_of_a_library_can_be_asked_for_one_by_one(variables: Run) -> None:
+    found = variables(
+        "import torch\nhas = 'silu' in dir(torch.nn.functional)\nother = 'no_such' in dir(torch.nn.functional)\n"
+        "names = [name for name in dir(torch.nn)]\n"
+    )
+    assert found["has"] is True
+    assert isinstance(found["other"], Unknown)
+    assert all(isinstance(name, Unknown) for name in found["names"])

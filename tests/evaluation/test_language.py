@@ -371,6 +371,24 @@ PROGRAMS = {
         result = (Kind.SMALL.value, Kind('large').name, [k.value for k in Kind], Kind.SMALL is Kind.SMALL,
                   Kind.SMALL == Kind.LARGE, Level.TWO > Level.ONE, Kind['SMALL'].value)
     """,
+    "enum of strings": """
+        from enum import Enum
+        class Mode(str, Enum):
+            NEAREST = 'nearest'
+            LINEAR = 'linear'
+        result = (Mode('nearest').value, Mode('linear') is Mode.LINEAR, Mode.NEAREST == 'nearest', Mode.LINEAR.upper())
+    """,
+    "operators as functions": """
+        import operator
+        result = (operator.ge(2, 1), operator.lt(2, 1), operator.eq('a', 'a'), operator.ne(1, 1), operator.le(1, 1))
+    """,
+    "setattr by hand": """
+        class Box:
+            pass
+        box = Box()
+        box.__setattr__('a', 3)
+        result = box.a
+    """,
     "math": "import math\nresult = (math.sqrt(16), math.ceil(2.1), math.log2(8), math.prod([2, 3]), math.pi > 3)",
     "make divisible": """
         def make_divisible(v, divisor, min_value=None):
