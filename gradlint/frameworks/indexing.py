@@ -8,7 +8,7 @@ from types import EllipsisType
 from typing import Any
 
 from gradlint.evaluation.context import Context
-from gradlint.evaluation.errors import ShapeMismatch
+from gradlint.evaluation.errors import Demand, ShapeMismatch
 from gradlint.evaluation.values import Tensor, Unknown, Value
 from gradlint.frameworks.gradients import clip_by_hand, gradient_of, pass_on
 from gradlint.frameworks.nodes import (
@@ -16,6 +16,7 @@ from gradlint.frameworks.nodes import (
     adopt,
     constant,
     distribution_of,
+    folded,
     integer,
     number,
     reshaped,
@@ -100,11 +101,12 @@ def _consumed(entry: Value) -> int:
     return 1
 
 
-def _expanded(rank: int, entries: Sequence[Value]) -> list[Value]:
+def _expanded(shape: Shape, entries: Sequence[Value]) -> list[Value]:
     """The key with its Ellipsis, written or implied, as full slices."""
-    missing = rank - sum(_consumed(entry) for entry in entries)
+    needed = sum(_consumed(entry) for entry in entries)
+    missing = len(shape) - needed
     if missing < 0:
-        raise ShapeMismatch(f"too many indices for a tensor of {rank} dimensions")
+        raise ShapeMismatch(f"too many indices for a tensor of {len(shape)} dimensions", Demand(shape, needed))
     position = next((place for place, entry in enumerate(entries) if isinstance(entry, EllipsisType)), len(entries))
     return [*entries[:position], *[slice(None)] * missing, *entries[position + 1 :]]
 
@@ -117,7 +119,7 @@ def _select(shape: Shape, entries: Sequence[Value]) -> _Selection:
     simple = True
     axis = slot = 0
     in_front = False
-    for entry in _expanded(len(shape), entries):
+    for entry in _expanded(shape, entries):
         if entry is None or isinstance(entry, bool):
             sizes.append(0 if entry is False else 1)
         elif isinstance(entry, slice):
@@ -229,7 +231,10 @@ def set_item(ctx: Context, tensor: Tensor, key: Value, value: Value) -> None:
         tensor.values = list(tensor.values)
         tensor.values[index] = known
     else:
+        masked = isinstance(key, Tensor) and key.dtype == "bool"
+        values = folded(lambda old, chosen, new: new if chosen else old, tensor, key, value) if masked else None
         _replace_entries(ctx, tensor, view, value)
+        tensor.values = values
 
 
 def _replace_entries(ctx: Context, tensor: Tensor, view: Tensor, value: Value) -> None:

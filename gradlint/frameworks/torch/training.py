@@ -9,12 +9,12 @@ from gradlint.evaluation.values import MISSING, Instance, Native, Tensor, Value,
 from gradlint.frameworks.gradients import gradient
 from gradlint.frameworks.nodes import constant, number
 from gradlint.frameworks.registry import framework_class
-from gradlint.frameworks.torch import data, modes, wrappers
+from gradlint.frameworks.torch import autograd_functions, data, modes, wrappers
 from gradlint.frameworks.torch.functions.tables import tensor
 from gradlint.frameworks.torch.optim import current_rate
 from gradlint.network import EventKind, Kind, Optimizer, Parameter, topological
 
-NAMES: dict[str, Value] = {**data.NAMES, **modes.NAMES, **wrappers.NAMES}
+NAMES: dict[str, Value] = {**data.NAMES, **modes.NAMES, **wrappers.NAMES, **autograd_functions.NAMES}
 METHODS: dict[str, Native] = {}
 
 

@@ -1,9 +1,9 @@
-"""Wrappers of torch that compute what they wrap: DataParallel and its kin, autograd functions."""
+"""Wrappers of torch that compute what they wrap: DataParallel and its kin."""
 
 from __future__ import annotations
 
 from gradlint.evaluation.context import Context
-from gradlint.evaluation.values import MISSING, Class, Instance, Native, Value, tensors_in
+from gradlint.evaluation.values import MISSING, Class, Instance, Value
 from gradlint.frameworks.registry import framework_class
 
 NAMES: dict[str, Value] = {}
@@ -59,48 +59,3 @@ NAMES.update(
         "distributed.fsdp.fully_sharded_data_parallel.FullyShardedDataParallel": _SHARDED,
     }
 )
-
-
-# Functions with a backward of their own. Their forward is evaluated; the gradient is what the user wrote, so the
-# result is opaque, with the shape that the forward gives.
-
-_CONTEXT = framework_class(
-    "torch.autograd.function.FunctionCtx",
-    (),
-    {
-        "save_for_backward": lambda ctx, self, *tensors: self.attrs.__setitem__("saved_tensors", tensors),
-        "mark_dirty": lambda ctx, self, *tensors: None,
-        "mark_non_differentiable": lambda ctx, self, *tensors: None,
-        "set_materialize_grads": lambda ctx, self, value: None,
-    },
-)
-
-
-def _apply(ctx: Context, cls: Value, *args: Value, **kwargs: Value) -> Value:
-    forward = ctx.getattr(cls, "forward")
-    has_setup = isinstance(cls, Class) and any("setup_context" in c.namespace for c in cls.mro if isinstance(c, Class))
-    given = args if has_setup else (Instance(_CONTEXT, origin=ctx.origin()), *args)
-    result = ctx.call(forward, *given, **kwargs)
-    inputs = tensors_in(*args)
-    name = cls.name.rpartition(".")[2] if isinstance(cls, Class) else "Function"
-
-    def opaque(value: Value) -> Value:
-        found = tensors_in(value)
-        if isinstance(value, (tuple, list)):
-            return tuple(opaque(item) for item in value)
-        return ctx.opaque(f"{name} has a backward of its own", inputs, found[0].shape) if found else value
-
-    return opaque(result)
-
-
-def _function() -> Class:
-    from gradlint.evaluation.values import ClassMethod
-
-    cls = framework_class("torch.autograd.Function", (), {})
-    cls.namespace["apply"] = ClassMethod(Native("torch.autograd.Function.apply", _apply))
-    return cls
-
-
-FUNCTION = _function()
-NAMES["autograd.Function"] = FUNCTION
-NAMES["autograd.function.Function"] = FUNCTION

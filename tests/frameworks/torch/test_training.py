@@ -259,7 +259,7 @@ class Square(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad_output):
         input, = ctx.saved_tensors
-        return 2 * input * grad_output
+        return input * grad_output
 
 out = Square.apply(model(x))
 """)

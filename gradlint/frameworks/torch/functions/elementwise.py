@@ -268,6 +268,7 @@ def _where(ctx: Context, condition: Value, input: Value = None, other: Value = N
         return tensor(ctx, input if chooser.values else other)
     x, y = tensor(ctx, input), tensor(ctx, other)
     result = _choice(ctx, x, y, condition=chooser)
+    result.values = folded(lambda chosen, one, two: one if chosen else two, chooser, x, y)
     if result.shape is not None:
         shape = broadcast(result.shape, chooser.shape)
         if shape != result.shape:
