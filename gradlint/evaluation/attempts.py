@@ -10,7 +10,7 @@ from gradlint.evaluation.assumptions import assumed_arguments
 from gradlint.evaluation.classes import is_layer_class
 from gradlint.evaluation.errors import OWN_ERRORS, AttemptExceeded, Raised
 from gradlint.evaluation.networks import needs_arguments
-from gradlint.evaluation.novelty import Novelty
+from gradlint.evaluation.novelty import Novelty, named_by
 from gradlint.evaluation.values import Class, Function, Instance, Value
 
 if TYPE_CHECKING:
@@ -43,8 +43,10 @@ class Attempts:
         """
         record, budget = self.record, self.interpreter.budget
         used: list[tuple[Function, list[Created], list[Event]]] = []
-        # Those that need no arguments first: what they call need not be tried on assumptions.
-        for function in sorted(record.functions, key=needs_arguments):
+        # What others call need not be tried on assumptions, nor with its defaults.
+        ready = [function for function in record.functions if not needs_arguments(function)]
+        called = named_by(ready) if len(ready) > 1 else set()
+        for function in sorted(record.functions, key=lambda item: (needs_arguments(item), item.name in called)):
             if "__called__" in function.attributes:
                 continue
             if budget.steps > budget.limits.news:

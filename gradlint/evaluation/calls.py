@@ -29,7 +29,7 @@ from gradlint.evaluation.values import (
     Value,
     tensors_in,
 )
-from gradlint.network import EventKind, Optimizer, Origin
+from gradlint.network import EventKind, Optimizer, Origin, Shape
 
 if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
@@ -93,8 +93,13 @@ def _outermost_layer_call(
     interpreter: Interpreter, method: Value, layer: Instance, args: list[Value], kwargs: dict[str, Value]
 ) -> Value:
     """A forward pass that the program itself makes: what goes in is remembered, and that it happens."""
-    shapes = [(tensor.shape, tensor.dtype) for tensor in tensors_in(*args, *kwargs.values())]
-    if shapes and shapes[0][0] is not None:
+    given: list[tuple[int | str, Value]] = [*enumerate(args), *kwargs.items()]
+    tensors = tensors_in(given[0][1]) if given else []
+    if tensors and tensors[0].shape is not None:
+        shapes: dict[int | str, tuple[Shape | None, str]] = {0: (tensors[0].shape, tensors[0].dtype)}
+        shapes.update(
+            {key: (value.shape, value.dtype) for key, value in given[1:] if isinstance(value, Tensor) and value.shape}
+        )
         interpreter.record.forwards.setdefault(id(layer), shapes)
     interpreter.layer_calls += 1
     try:

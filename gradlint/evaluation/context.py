@@ -93,6 +93,9 @@ class Context(Protocol):
     def local_variables(self) -> dict[str, Value]:
         """The variables of the function of the source that is being run."""
 
+    def named_part(self, tensor: Tensor, name: str) -> Tensor | None:
+        """What an input that turns out to be a dictionary holds under a name; None if `tensor` is no such input."""
+
     def caller_arguments(self) -> dict[str, Value]:
         """The arguments, by name, of the function of the source that is being run."""
 

@@ -158,9 +158,9 @@ class Evaluator:
         key = source.path if source.path is not None else Path(source.name)
         return self.modules.records.get(key) or Record()
 
-    def _shapes(self, record: Record, item: Created) -> list[InputShape] | None:
+    def _shapes(self, record: Record, item: Created) -> dict[int | str, InputShape] | None:
         known = record.forwards.get(id(item.instance))
-        return [InputShape(*known[0], guessed=False)] if known else None
+        return {key: InputShape(*shape, guessed=False) for key, shape in known.items()} if known else None
 
     def _evaluate_call(self, source: SourceFile, call: str) -> Evaluation:
         interpreter = self.interpreter

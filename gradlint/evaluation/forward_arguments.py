@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
@@ -18,29 +19,56 @@ _FLAG_NAMES = ("mask", "masks")
 
 
 def forward_arguments(
-    interpreter: Interpreter, method: Value, shape: InputShape, inputs: list[Tensor]
+    interpreter: Interpreter,
+    method: Value,
+    shape: InputShape,
+    others: Mapping[int | str, InputShape],
+    masks: bool,
+    inputs: dict[str, Tensor],
 ) -> tuple[list[Value], dict[str, Value]]:
-    """The arguments of a forward pass."""
+    """The arguments of a forward pass; `inputs` are filled with its symbolic tensors, by their names.
+
+    Arguments with defaults are given only where `others` has them. Masks are None, or not known with `masks`.
+    """
     args: list[Value] = []
     kwargs: dict[str, Value] = {}
     if not isinstance(method, Function):
-        return [_input(interpreter, shape, inputs)], kwargs
+        return [_input(interpreter, "input", shape, inputs)], kwargs
     params: cst.Parameters = _undecorated(method).syntax.params
     for index, param in enumerate([*params.posonly_params, *params.params][1:]):
         if param.default is not None:
-            break
-        if index == 0:
-            args.append(_input(interpreter, shape, inputs))
+            if param.name.value in others:
+                name = param.name.value
+                kwargs[name] = _input(interpreter, name, others[name], inputs)
+        elif index == 0:
+            args.append(_input(interpreter, param.name.value, shape, inputs))
         else:
-            args.append(_other_input(interpreter, param, shape, inputs))
-    if not args and isinstance(params.star_arg, cst.Param):
-        args.append(_input(interpreter, shape, inputs))
-    if not args and [*params.posonly_params, *params.params][1:]:
-        args.append(_input(interpreter, shape, inputs))
+            known = others.get(index, others.get(param.name.value))
+            args.append(_other_input(interpreter, param, shape, known, masks, inputs))
+    if not args and (isinstance(params.star_arg, cst.Param) or [*params.posonly_params, *params.params][1:]):
+        args.append(_input(interpreter, "input", shape, inputs))
     for param in params.kwonly_params:
         if param.default is None:
-            kwargs[param.name.value] = _other_input(interpreter, param, shape, inputs)
+            name = param.name.value
+            kwargs[name] = _other_input(interpreter, param, shape, others.get(name), masks, inputs)
     return args, kwargs
+
+
+def optional_inputs(method: Value) -> tuple[str, ...]:
+    """The parameters of a forward pass that are None if they are not given, and that may be tensors."""
+    if not isinstance(method, Function):
+        return ()
+    params: cst.Parameters = _undecorated(method).syntax.params
+    given = [*[*params.posonly_params, *params.params][2:], *params.kwonly_params]
+    return tuple(
+        param.name.value
+        for param in given
+        if isinstance(param.default, cst.Name) and param.default.value == "None" and not _is_mask(param.name.value)
+    )
+
+
+def _is_mask(name: str) -> bool:
+    return name.endswith(_FLAG_NAMES) or name in _FLAG_NAMES
 
 
 def _undecorated(method: Function) -> Function:
@@ -60,21 +88,43 @@ def _undecorated(method: Function) -> Function:
 _MOST_DECORATORS = 4
 
 
-def _other_input(interpreter: Interpreter, param: cst.Param, shape: InputShape, inputs: list[Tensor]) -> Value:
+def _other_input(
+    interpreter: Interpreter,
+    param: cst.Param,
+    main: InputShape,
+    known: InputShape | None,
+    masks: bool,
+    inputs: dict[str, Tensor],
+) -> Value:
     name = param.name.value
-    if name in _INDEX_NAMES and shape.shape is not None:
-        return _input(interpreter, InputShape(shape.shape[:1], "int64"), inputs)
-    if name.endswith(_FLAG_NAMES) or name in _FLAG_NAMES:
-        return interpreter.unknown(f"mask `{name}`")
+    if known is not None:
+        return _input(interpreter, name, known, inputs)
+    if name in _INDEX_NAMES and main.shape is not None:
+        return _input(interpreter, name, InputShape(main.shape[:1], "int64"), inputs)
+    if _is_mask(name):
+        return interpreter.unknown(f"mask `{name}`") if masks else None
     annotation: Any = param.annotation.annotation if param.annotation is not None else None
     if isinstance(annotation, cst.Name) and annotation.value in ("int", "float", "bool", "str"):
         return interpreter.unknown(f"argument `{name}` of the forward pass")
-    return _input(interpreter, shape, inputs)
+    return _input(interpreter, name, main, inputs)
 
 
-def _input(interpreter: Interpreter, shape: InputShape, inputs: list[Tensor]) -> Tensor:
+def named_part(interpreter: Interpreter, tensor: Tensor, name: str) -> Tensor | None:
+    """What an input that turns out to be a dictionary holds under a name; None if `tensor` is no input of a pass."""
+    inputs = interpreter.inputs
+    if inputs is None or not any(given is tensor for given in inputs.values()):
+        return None
+    if name not in inputs:
+        known = interpreter.input_shapes.get(name, InputShape(tensor.shape, tensor.dtype))
+        return _input(interpreter, name, known, inputs)
+    return inputs[name]
+
+
+def _input(interpreter: Interpreter, name: str, shape: InputShape, inputs: dict[str, Tensor]) -> Tensor:
     kind = "int" if shape.dtype.startswith("int") else "float"
     attributes = {"dtype": kind, "guessed": shape.guessed}
-    tensor = interpreter.emit(Kind.INPUT, (), shape.shape, attributes=attributes, dtype=shape.dtype)
-    inputs.append(tensor)
+    # Each has a shape of its own, by which it is found again when an operation refuses it.
+    own = None if shape.shape is None else (*shape.shape,)
+    tensor = interpreter.emit(Kind.INPUT, (), own, attributes=attributes, dtype=shape.dtype)
+    inputs[name] = tensor
     return tensor

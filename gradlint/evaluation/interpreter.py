@@ -10,6 +10,7 @@ from gradlint.evaluation.branches import Trail
 from gradlint.evaluation.compiling import expression, kept
 from gradlint.evaluation.context import GRADIENTS_OFF
 from gradlint.evaluation.errors import Raised
+from gradlint.evaluation.forward_arguments import named_part
 from gradlint.evaluation.frames import Frame
 from gradlint.evaluation.initializers import watched_apply
 from gradlint.evaluation.limits import Budget, Limits
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gradlint.evaluation.imports import ModuleCache
+    from gradlint.evaluation.inputs import InputShape
 
 
 class Interpreter:
@@ -62,6 +64,14 @@ class Interpreter:
         """How many calls of layers are in progress."""
         self.spread: Unknown | None = None
         """What is not known and was spread with a star over the arguments of the call that begins."""
+        self.emitted: list[Node] | None = None
+        """The nodes of a forward pass that is tried, so that one whose shape does not fit is found."""
+        self.inputs: dict[str, Tensor] | None = None
+        """The inputs of a forward pass that is tried, by their names."""
+        self.input_shapes: Mapping[int | str, InputShape] = {}
+        """The shapes that are tried for those that are not the first."""
+        self.none_used = False
+        """Whether an operation on tensors got None, since this was last set to false."""
         self.state_kept = False
         """Whether a layer has kept something computed in an attribute, since this was last set to false."""
         self.cut: set[str] = set()
@@ -162,6 +172,8 @@ class Interpreter:
             self.budget.node(),
             None if self.gradients or kind is Kind.PARAMETER else self.tables.get(GRADIENTS_OFF) or origin,
         )
+        if self.emitted is not None:
+            self.emitted.append(node)
         return Tensor(node, dtype or (inputs[0].dtype if inputs else "float32"), values)
 
     def opaque(self, reason: str, inputs: Iterable[Value], shape: Shape | None = None) -> Tensor:
@@ -180,6 +192,7 @@ class Interpreter:
             return self.emit(Kind.CONSTANT, (), (), attributes={"value": value}, dtype=kind, values=value)
         if isinstance(value, Unknown):
             return self.emit(Kind.INPUT, (), None, attributes={"unknown": value.reason})
+        self.none_used = self.none_used or value is None
         return self.opaque(f"{type(value).__name__.lower()} used as a tensor", [value])
 
     def parameter(
@@ -238,6 +251,10 @@ class Interpreter:
     def truth(self, value: Value) -> bool | None:
         """Whether `value` is true; None when that is not known."""
         return iteration.truth(self, value)
+
+    def named_part(self, tensor: Tensor, name: str) -> Tensor | None:
+        """What an input that turns out to be a dictionary holds under a name; None if `tensor` is no such input."""
+        return named_part(self, tensor, name)
 
     def caller_arguments(self) -> dict[str, Value]:
         """The arguments, by name, of the function of the source that is being run."""

@@ -1,32 +1,27 @@
-"""From objects to networks: runs the forward pass of a layer on symbolic input and draws up the graph."""
+"""From objects to networks: which objects are networks, and what the graph of their forward pass holds."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
 from gradlint.evaluation.classes import is_network_class
-from gradlint.evaluation.errors import Raised, ShapeMismatch
-from gradlint.evaluation.forward_arguments import forward_arguments
-from gradlint.evaluation.frames import Frame
+from gradlint.evaluation.errors import Raised
+from gradlint.evaluation.forward_passes import Pass, best_pass, made_since
 from gradlint.evaluation.initializers import unapplied
-from gradlint.evaluation.inputs import InputShape, candidates, first_layer
+from gradlint.evaluation.inputs import InputShape
 from gradlint.evaluation.records import Created
 from gradlint.evaluation.registration import unregistered
 from gradlint.evaluation.values import (
     Function,
     Instance,
-    Tensor,
     Unknown,
-    Value,
     contains_unknown,
     tensors_in,
     walk,
 )
-from gradlint.frameworks.keras.state import MADE_IN_CALL
 from gradlint.frameworks.modules import (
     children,
     may_have_parameters,
@@ -39,38 +34,6 @@ from gradlint.network import Framework, Kind, Network, Node, Unresolved, topolog
 
 if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
-
-_MOST_TRIES = 16
-_MOST_FAILURES = 3
-"""After so many failures of one kind that is not about shapes, other shapes are not tried."""
-_MOST_REFUSALS = 2
-"""The same for errors that the source raises itself."""
-_DEEP = 1_000
-"""An error that the source raises itself, after so many steps, is not about the shape of what came in."""
-
-
-@dataclass(slots=True)
-class _Pass:
-    """One forward pass: what came out, on which inputs, and what went wrong."""
-
-    inputs: list[Tensor]
-    outputs: list[Tensor]
-    error: Raised | None
-    depth_known: bool
-    result: Value = None
-    made: tuple[Instance, ...] = ()
-
-    @property
-    def opaque(self) -> int:
-        """Number of operations on the way that are not understood."""
-        return sum(node.kind is Kind.OPAQUE for node in topological(tuple(t.node for t in self.outputs)))
-
-    @property
-    def quality(self) -> tuple[int, int, int]:
-        """Larger is better: outputs at all, no loss of knowledge, shapes known."""
-        if not self.outputs:
-            return (0, 0, 0)
-        return (1, -self.opaque, sum(tensor.shape is not None for tensor in self.outputs))
 
 
 def roots(created: list[Created]) -> list[Created]:
@@ -100,14 +63,16 @@ def _only_holds(instance: Instance) -> bool:
     return not isinstance(instance.cls.find("call"), Function)
 
 
-def build(interpreter: Interpreter, item: Created, call: str = "", shapes: list[InputShape] | None = None) -> Network:
-    """The network that a layer or model is."""
+def build(
+    interpreter: Interpreter, item: Created, call: str = "", shapes: Mapping[int | str, InputShape] | None = None
+) -> Network:
+    """The network that a layer or model is; `shapes` are those of the inputs that the program itself calls it with."""
     instance = item.instance
     keras = instance.cls.derives_from("keras.Layer")
     unknowns = len(interpreter.record.unknowns)
     run = _graph_of(interpreter, instance)
     if run is None:
-        run = _best_pass(interpreter, instance, shapes)
+        run = best_pass(interpreter, instance, shapes)
     outputs = tuple(tensor.node for tensor in run.outputs)
     nodes = topological(outputs)
     layers = list(named_modules(instance))
@@ -156,113 +121,14 @@ def _call_text(item: Created) -> str:
     return text if len(text) <= 72 else f"{text[:69]}..."
 
 
-def _graph_of(interpreter: Interpreter, instance: Instance) -> _Pass | None:
+def _graph_of(interpreter: Interpreter, instance: Instance) -> Pass | None:
     """The graph of a functional or sequential Keras model, which exists without a forward pass."""
     if "outputs" not in instance.hidden:
         return None
-    outputs, inputs = tensors_in(instance.hidden["outputs"]), tensors_in(instance.hidden["inputs"])
+    outputs = tensors_in(instance.hidden["outputs"])
     if not outputs:
         return None
-    return _Pass(inputs, outputs, None, not instance.hidden.get("uncertain", False), made=_made(interpreter, 0))
-
-
-def _made(interpreter: Interpreter, start: int) -> tuple[Instance, ...]:
-    """The layers made since `start` that are lost after the pass: in Keras not those of `build`, which are kept."""
-    made = [item.instance for item in interpreter.record.created[start:]]
-    return tuple(layer for layer in made if layer.hidden.get(MADE_IN_CALL, True))
-
-
-def _best_pass(interpreter: Interpreter, instance: Instance, shapes: list[InputShape] | None) -> _Pass:
-    best: _Pass | None = None
-    hint: Node | None = None
-    tried: set[Any] = set()
-    passed = 0
-    failures: Counter[str] = Counter()
-
-    def attempt(shape: InputShape) -> bool:
-        """Try a shape; True when no other one promises more."""
-        nonlocal best, passed
-        if shape in tried or len(tried) >= _MOST_TRIES:
-            return False
-        tried.add(shape)
-        start = interpreter.budget.steps
-        run = forward(interpreter, instance, shape)
-        if best is None or run.quality > best.quality:
-            best = run
-        passed += run.error is None
-        if run.error is not None and not isinstance(run.error, ShapeMismatch):
-            failures[str(run.error)] += 1
-            refused = run.error.value is not None
-            if refused and interpreter.budget.steps - start > _DEEP:
-                return True
-            if failures[str(run.error)] >= (_MOST_REFUSALS if refused else _MOST_FAILURES):
-                return True
-        # A pass that runs to its end shows that the shape fits; what is not known then does not depend on it.
-        return passed > 1 or (run.error is None and (not run.outputs or run.outputs[0].shape is not None))
-
-    for shape in shapes or ():
-        if attempt(shape):
-            break
-    else:
-        for shape in candidates(instance):
-            if attempt(shape):
-                break
-        else:
-            attempt(InputShape(None))
-            if best is not None and best.inputs:
-                hint = first_layer(best.inputs[0], tuple(tensor.node for tensor in best.outputs))
-            if hint is not None:
-                for shape in candidates(instance, hint):
-                    if attempt(shape):
-                        break
-    assert best is not None
-    return best
-
-
-def forward(interpreter: Interpreter, instance: Instance, shape: InputShape) -> _Pass:
-    """Call `instance` on symbolic input; its main input has `shape`, the others what their names suggest."""
-    unknowns = len(interpreter.record.unknowns)
-    events = len(interpreter.record.events)
-    created = len(interpreter.record.created)
-    method = instance.cls.find("call" if instance.cls.derives_from("keras.Layer") else "forward")
-    origin = instance.origin
-    assert origin is not None
-    frame = Frame(origin.source, None, None)
-    frame.syntax = origin.syntax
-    interpreter.frames.append(frame)
-    flag, interpreter.depth_flag = interpreter.depth_flag, False
-    uncertain, interpreter.uncertain_since = interpreter.uncertain_since, interpreter.uncertain
-    inputs: list[Tensor] = []
-    error: Raised | None = None
-    result: Value = None
-    try:
-        args, kwargs = forward_arguments(interpreter, method, shape, inputs)
-        interpreter.layer_calls += 1
-        result = interpreter.call(instance, *args, **kwargs)
-    except Raised as raised:
-        error = raised.bare()
-    finally:
-        del interpreter.frames[interpreter.frames.index(frame) :]
-        interpreter.layer_calls = 0
-        interpreter.trails.clear()
-        depth_known = not interpreter.depth_flag
-        interpreter.depth_flag, interpreter.uncertain_since = flag, uncertain
-        del interpreter.record.events[events:]
-    if error is not None:
-        del interpreter.record.unknowns[unknowns:]
-    outputs = [t for t in _tensors_of(result) if t.node.kind not in (Kind.INPUT, Kind.CONSTANT, Kind.PARAMETER)]
-    made = _made(interpreter, created)
-    return _Pass(inputs, outputs, error, depth_known, result, made)
-
-
-def _tensors_of(value: Value) -> list[Tensor]:
-    found: list[Tensor] = []
-    for item in walk(value):
-        if isinstance(item, Tensor):
-            found.append(item)
-        elif isinstance(item, Instance):
-            found.extend(tensors_in(item.payload, list(item.attrs.values())))
-    return found
+    return Pass({}, outputs, None, not instance.hidden.get("uncertain", False), made=made_since(interpreter, 0))
 
 
 # Attributes that say no more than the shapes do.
@@ -302,6 +168,19 @@ def _finish_nodes(layers: list[tuple[str, Instance]], owners: dict[int, str], no
         elif node.parameters:
             # A function that is called with the parameters of a layer: the layer's own doing.
             node.name = owners.get(id(next(iter(node.parameters.values()))), node.name)
+        elif node.kind is Kind.CONVOLUTION and len(node.inputs) > 1:
+            node.name = _owner_of_kernel(node.inputs[1], owners)
+
+
+def _owner_of_kernel(kernel: Node, owners: dict[int, str]) -> str:
+    """The layer whose parameters a computed kernel comes from; empty where those of several do, or of none."""
+    held = {
+        owners[id(parameter)]
+        for node in topological((kernel,))
+        for parameter in node.parameters.values()
+        if id(parameter) in owners
+    }
+    return held.pop() if len(held) == 1 else ""
 
 
 def _unresolved(
@@ -338,6 +217,3 @@ def needs_arguments(function: Function) -> bool:
         param.name.value not in function.defaults
         for param in (*params.posonly_params, *params.params, *params.kwonly_params)
     )
-
-
-__all__ = ["build", "forward", "needs_arguments", "roots"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -61,6 +61,18 @@ class Novelty:
         if rest and type(value) is Symbol:
             return self.interpreter.modules.symbol(f"{value.name}.{rest}")
         return value
+
+
+def named_by(functions: Iterable[Function]) -> set[str]:
+    """The names of those of `functions` that others of them name in their bodies."""
+    names = {function.name for function in functions}
+    return {
+        node.value
+        for function in functions
+        if isinstance(function.syntax, cst.FunctionDef)
+        for node in descendants(function.syntax.body)
+        if isinstance(node, cst.Name) and node.value in names and node.value != function.name
+    }
 
 
 def _names(syntax: cst.CSTNode) -> Iterator[str]:

@@ -27,7 +27,7 @@ class Record:
     """Everything noted for one file, in order.
 
     `functions` and `classes` are those that its source defines outside other functions. `forwards` maps the
-    identity of a layer to the shapes and dtypes that the program itself first calls it with.
+    identity of a layer to the shapes and dtypes that the program itself first calls it with, by position or name.
     """
 
     created: list[Created] = field(default_factory=list)
@@ -35,4 +35,4 @@ class Record:
     unknowns: list[Unknown] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
     classes: list[Class] = field(default_factory=list)
-    forwards: dict[int, list[tuple[Shape | None, str]]] = field(default_factory=dict)
+    forwards: dict[int, dict[int | str, tuple[Shape | None, str]]] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from gradlint.evaluation.compiling import Run, expression
-from gradlint.evaluation.errors import Raised
+from gradlint.evaluation.errors import Demand, Raised
 from gradlint.evaluation.operators import as_tensor, describe, plain
 from gradlint.evaluation.scopes import Scope
 from gradlint.evaluation.values import (
@@ -66,6 +66,8 @@ def get(interpreter: Interpreter, value: Value, index: Value) -> Value:
         if not isinstance(index, int):
             value = as_tensor(interpreter, value)
     if isinstance(value, Tensor):
+        if type(index) is str and (part := interpreter.named_part(value, index)) is not None:
+            return part
         from gradlint.frameworks.operators import get_item
 
         return get_item(interpreter, value, index)
@@ -104,7 +106,8 @@ def _element(interpreter: Interpreter, value: Value, index: Value) -> Value:
         except (IndexError, TypeError, ValueError) as error:
             if isinstance(index, Tensor):
                 return interpreter.unknown("an index that is a tensor")
-            raise Raised(type(error).__name__, str(error)) from None
+            needed = Demand(value, index + 1) if isinstance(value, tuple) and type(index) is int and index > 0 else None
+            raise Raised(type(error).__name__, str(error), demand=needed) from None
     if value is None:
         raise Raised("TypeError", "'NoneType' object is not subscriptable")
     return interpreter.unknown(f"indexing {describe(value)} is not modelled")

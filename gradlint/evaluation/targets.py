@@ -8,7 +8,7 @@ import libcst as cst
 
 from gradlint.evaluation import attributes
 from gradlint.evaluation.compiling import Bind, expression
-from gradlint.evaluation.errors import Raised
+from gradlint.evaluation.errors import Demand, Raised
 from gradlint.evaluation.scopes import Scope
 from gradlint.evaluation.values import Instance, Tensor, Unknown, Value
 
@@ -75,7 +75,8 @@ def _several(syntax: Any) -> Bind:
         values = _values_to_unpack(interpreter, count, value)
         if star is None:
             if len(values) != count:
-                raise Raised("ValueError", f"cannot unpack {len(values)} values into {count} names")
+                message = f"cannot unpack {len(values)} values into {count} names"
+                raise Raised("ValueError", message, demand=Demand(value, count))
             for assign, item in zip(targets, values, strict=True):
                 assign(interpreter, item, scope)
             return

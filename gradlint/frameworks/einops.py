@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gradlint.evaluation.context import Context
-from gradlint.evaluation.errors import ShapeMismatch
+from gradlint.evaluation.errors import Demand, ShapeMismatch
 from gradlint.evaluation.values import MISSING, Instance, Native, Tensor, Value
 from gradlint.frameworks import weights
 from gradlint.frameworks.nodes import integer, reduction, reshaped
@@ -93,7 +93,8 @@ def _pattern(text: str, shape: Shape, given: tuple[tuple[str, int], ...]) -> Pat
     if left is None or right is None:
         return None
     if len(left.groups) != len(shape):
-        raise ShapeMismatch(f"pattern {text!r} for a tensor of {len(shape)} dimensions")
+        message = f"pattern {text!r} for a tensor of {len(shape)} dimensions"
+        raise ShapeMismatch(message, Demand(shape, len(left.groups)))
     sizes = dict(given)
     sizes.update({name: int(name.partition("=")[2]) for name in (*left.names, *right.names) if "=" in name})
     for group, size in zip(left.groups, shape, strict=True):

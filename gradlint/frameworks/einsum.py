@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradlint.evaluation.errors import ShapeMismatch
+from gradlint.evaluation.errors import Demand, ShapeMismatch
 from gradlint.network import Shape
 
 # Labels that stand for the axes behind an ellipsis; no letter of an equation can be one of these.
@@ -24,7 +24,8 @@ class Equation:
         found: dict[str, int] = {}
         for labels, shape in zip(self.operands, shapes, strict=True):
             if len(labels) != len(shape):
-                raise ShapeMismatch(f"einsum operand of shape {shape} for the labels {labels!r}")
+                message = f"einsum operand of shape {shape} for the labels {labels!r}"
+                raise ShapeMismatch(message, Demand(shape, len(labels)))
             for label, size in zip(labels, shape, strict=True):
                 present = found.get(label, 1)
                 if present not in (1, size) and size != 1:

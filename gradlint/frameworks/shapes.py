@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gradlint.evaluation.errors import ShapeMismatch
+from gradlint.evaluation.errors import Demand, ShapeMismatch
 from gradlint.network import Shape
 
 Pads = tuple[tuple[int, int], ...]
@@ -31,10 +31,11 @@ def sizes(value: Any) -> Shape | None:
     return tuple(flat) if all(is_size(size) for size in flat) else None
 
 
-def axis_of(axis: int, rank: int) -> int:
-    """`axis` counted from the front; raises ShapeMismatch when there is no such axis."""
+def axis_of(axis: int, rank: int, shape: Shape | None = None) -> int:
+    """`axis` counted from the front; raises ShapeMismatch when a tensor of this rank, and `shape`, has no such axis."""
     if not -max(rank, 1) <= axis < max(rank, 1):
-        raise ShapeMismatch(f"dimension {axis} is out of range for a tensor of {rank} dimensions")
+        demand = None if shape is None else Demand(shape, axis + 1 if axis >= 0 else -axis)
+        raise ShapeMismatch(f"dimension {axis} is out of range for a tensor of {rank} dimensions", demand)
     return axis + rank if axis < 0 else axis
 
 

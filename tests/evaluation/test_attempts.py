@@ -246,3 +246,27 @@ def test_what_uses_a_costly_decorator_is_still_bounded_itself() -> None:
     )
     found = Evaluator(SourceLoader()).evaluate(SourceFile.from_text(text, "nets.py"))
     assert any("8000 steps for a function or class that nothing uses" in note for note in found.notes)
+
+
+BUILDERS = """
+from torch import nn
+
+
+def network(depth=40):
+    return nn.Sequential(*[nn.Linear(8, 8) for _ in range(depth)])
+
+
+{small}
+"""
+
+
+def steps(text: str) -> int:
+    evaluator = Evaluator(SourceLoader())
+    evaluator.evaluate(SourceFile.from_text(text, "library.py"))
+    return evaluator.interpreter.budget.steps
+
+
+def test_a_builder_that_another_calls_is_not_tried_with_its_defaults_before() -> None:
+    alone = steps(BUILDERS.format(small="small = network(10)"))
+    assert steps(BUILDERS.format(small="def small():\n    return network(10)")) < alone + 20
+    assert steps(BUILDERS.format(small="")) > alone + 20

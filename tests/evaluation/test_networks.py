@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from gradlint.evaluation.driver import Evaluation
-from gradlint.network import EventKind
+from gradlint.network import EventKind, Kind
 
 DECORATED = """
 import functools
@@ -74,3 +74,34 @@ train(load())
 def test_a_record_may_be_made_of_what_is_not_known(record: str, evaluate_text: Callable[..., Evaluation]) -> None:
     (loop,) = evaluate_text(BATCH.format(record=record)).loops
     assert {EventKind.BACKWARD, EventKind.STEP} <= {event.kind for event in loop.events}
+
+
+STANDARDIZED = """
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+class Conv(nn.Conv2d):
+    def forward(self, x):
+        variance, mean = torch.var_mean(self.weight, dim=(1, 2, 3), keepdim=True, unbiased=False)
+        return F.conv2d(x, (self.weight - mean) / torch.sqrt(variance + 1e-10), None, self.stride, self.padding)
+
+class Conditional(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.route, self.convolution = nn.Linear(8, 4), Conv(3, 8, 3, bias=False)
+        self.kernels = nn.Parameter(torch.randn(4, 8 * 8))
+
+    def forward(self, x):
+        x = self.convolution(x)
+        kernel = self.route(x.mean((0, 2, 3))) @ self.kernels
+        return F.conv2d(x, kernel.view(8, 8, 1, 1))
+"""
+
+
+def test_a_convolution_with_a_computed_kernel_has_the_name_of_the_one_layer_that_it_comes_from(
+    evaluate_text: Callable[..., Evaluation],
+) -> None:
+    (network,) = evaluate_text(STANDARDIZED).networks
+    assert network.complete
+    assert [node.name for node in network.nodes if node.kind is Kind.CONVOLUTION] == ["convolution", ""]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gradlint.evaluation.context import Context
-from gradlint.evaluation.errors import ShapeMismatch
+from gradlint.evaluation.errors import Demand, ShapeMismatch
 from gradlint.evaluation.values import Instance, Tensor, Value
 from gradlint.frameworks import resolve
 from gradlint.frameworks.torch.arguments import as_bool, as_int, as_number, as_shape, input_tensor, is_assumed
@@ -146,7 +146,8 @@ def _forward(
     tensors = [input_tensor(ctx, item) for item in (query, key, value)]
     rank = next((len(tensor.shape) for tensor in tensors if tensor.shape is not None), 3)
     if rank not in (2, 3):
-        raise ShapeMismatch(f"query should be unbatched 2D or batched 3D tensor but received {rank}-D")
+        message = f"query should be unbatched 2D or batched 3D tensor but received {rank}-D"
+        raise ShapeMismatch(message, Demand(tensors[0].shape, 3))
     batch_first = rank == 3 and as_bool(ctx, attrs["batch_first"], False)
     axis = 1 if batch_first else 0
     _check(tensors, axis)

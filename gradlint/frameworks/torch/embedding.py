@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gradlint.evaluation.context import Context
+from gradlint.evaluation.errors import Demand, ShapeMismatch
 from gradlint.evaluation.values import ClassMethod, Instance, Native, Tensor, Value
+from gradlint.frameworks.shapes import is_floating
 from gradlint.frameworks.torch.arguments import as_bool, as_int, as_shape, dtype_name, input_tensor, is_assumed
 from gradlint.frameworks.torch.distributions import STANDARD_NORMAL, distribution_of
 from gradlint.frameworks.torch.layers import add_parameters, layer_class, parameters_of, reset_parameters
@@ -119,9 +121,16 @@ def _width(layer: Instance) -> int | None:
 
 def _embedding_forward(ctx: Context, self: Instance, input: Value) -> Tensor:  # noqa: A002
     x = input_tensor(ctx, input)
+    check_indices(x)
     width = _width(self)
     shape = None if x.shape is None or width is None else (*x.shape, width)
     return _look_up(ctx, self, x, shape, "torch.nn.Embedding")
+
+
+def check_indices(x: Tensor) -> None:
+    """Refuse an input of which only a guess says that it holds real numbers."""
+    if x.shape is not None and is_floating(x.dtype) and x.node.kind is Kind.INPUT and x.node.get("guessed"):
+        raise ShapeMismatch("an embedding looks up integers", Demand(x.shape, indices=True))
 
 
 def _bag_forward(

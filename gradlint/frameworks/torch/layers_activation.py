@@ -126,7 +126,7 @@ def _axis(x: Tensor, dim: Value) -> int | None:
         return None if x.shape is None else (0 if len(x.shape) in (0, 1, 3) else 1)
     if not isinstance(dim, int):
         return None
-    return dim if x.shape is None else shapes.axis_of(dim, len(x.shape))
+    return dim if x.shape is None else shapes.axis_of(dim, len(x.shape), x.shape)
 
 
 def _define_softmax(name: str, function: str) -> None:

@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable
 
 from gradlint.evaluation.context import Context
-from gradlint.evaluation.errors import ShapeMismatch
+from gradlint.evaluation.errors import Demand, ShapeMismatch
 from gradlint.evaluation.values import Instance, Native, Tensor, Value
 from gradlint.frameworks import shapes
+from gradlint.frameworks.registry import resolve
 from gradlint.frameworks.torch.arguments import as_bool, as_shape, input_tensor, is_assumed
 from gradlint.frameworks.torch.distributions import uniform_default
 from gradlint.frameworks.torch.layers import add_parameters, layer_class, parameters_of, reset_parameters
@@ -196,9 +197,12 @@ def emit_convolution(
 
 def _check_input(shape: Shape, dims: int, channels: Value) -> None:
     if len(shape) not in (dims + 1, dims + 2):
-        raise ShapeMismatch(f"expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input, but got {shape}")
+        message = f"expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input, but got {shape}"
+        size = channels if isinstance(channels, int) else None
+        raise ShapeMismatch(message, Demand(shape, dims + 2, -dims - 1, size))
     if isinstance(channels, int) and shape[-dims - 1] != channels:
-        raise ShapeMismatch(f"expected input {shape} to have {channels} channels, but got {shape[-dims - 1]}")
+        message = f"expected input {shape} to have {channels} channels, but got {shape[-dims - 1]}"
+        raise ShapeMismatch(message, Demand(shape, dims + 2, -dims - 1, channels))
 
 
 def _pairs(padding: Value, dims: int, kernel: Shape | None, dilation: Shape | None) -> shapes.Pads | None:
@@ -232,6 +236,20 @@ def _output_padding(
     return extra
 
 
+def _forward_with(dims: int) -> Callable[..., Value]:
+    """`_conv_forward`, by which layers derived from a convolution run it with weights that they change before."""
+
+    def forward(ctx: Context, self: Instance, input: Value, weight: Value, bias: Value) -> Value:  # noqa: A002
+        attrs = self.attrs
+        if attrs["padding_mode"] != "zeros":
+            return ctx.opaque("a convolution with other weights and padding that is not zero", [input, weight])
+        function = resolve(f"torch.nn.functional.conv{dims}d")
+        settings = [attrs[name] for name in ("stride", "padding", "dilation", "groups")]
+        return ctx.call(function, input, weight, bias, *settings)
+
+    return forward
+
+
 layer_class(NAMES, "_ConvNd", {"reset_parameters": reset_parameters})
 layer_class(NAMES, "_ConvTransposeNd", {}, base="torch.nn._ConvNd")
 for _dims in (1, 2, 3):
@@ -245,6 +263,7 @@ for _dims in (1, 2, 3):
             {"__init__": _init(_dims), "forward": _forward(_dims, f"torch.nn.{_name}")},
             base=f"torch.nn.{_base}",
         )
+    NAMES[f"nn.Conv{_dims}d"].namespace["_conv_forward"] = Native("_conv_forward", _forward_with(_dims))
 
 
 # `torch.nn.modules.utils`, which layers derived from these use.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradlint.evaluation.context import Context
-from gradlint.evaluation.errors import ShapeMismatch
+from gradlint.evaluation.errors import Demand, ShapeMismatch
 from gradlint.evaluation.values import Instance, Tensor, Value
 from gradlint.frameworks import shapes
 from gradlint.frameworks.torch.arguments import as_bool, as_shape, input_tensor, is_assumed
@@ -28,7 +28,8 @@ def emit_linear(
     shape: Shape | None = x.shape
     if shape is not None:
         if not shape or (isinstance(in_features, int) and shape[-1] != in_features):
-            raise ShapeMismatch(f"mat1 and mat2 shapes cannot be multiplied ({shape} and {in_features}x{out_features})")
+            message = f"mat1 and mat2 shapes cannot be multiplied ({shape} and {in_features}x{out_features})"
+            raise ShapeMismatch(message, Demand(shape, size=in_features))
         shape = (*shape[:-1], out_features) if isinstance(out_features, int) else None
     known = {"in_features": in_features, "out_features": out_features}
     return ctx.emit(

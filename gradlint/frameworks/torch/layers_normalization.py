@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradlint.evaluation.context import Context
-from gradlint.evaluation.errors import ShapeMismatch
+from gradlint.evaluation.errors import Demand, ShapeMismatch
 from gradlint.evaluation.values import ClassMethod, Instance, Native, Tensor, Value
 from gradlint.frameworks.torch.arguments import as_bool, as_number, as_shape, input_tensor, is_assumed
 from gradlint.frameworks.torch.layers import add_parameters, layer_class, parameters_of, reset_parameters
@@ -112,9 +112,11 @@ def _check_rank(x: Tensor, ranks: tuple[int, ...] | None, channels: Value) -> Sh
     if shape is None:
         return None
     if (ranks is not None and len(shape) not in ranks) or len(shape) < 2:
-        raise ShapeMismatch(f"expected {' or '.join(f'{rank}D' for rank in ranks or (2,))} input (got {shape})")
+        message = f"expected {' or '.join(f'{rank}D' for rank in ranks or (2,))} input (got {shape})"
+        raise ShapeMismatch(message, Demand(shape, max(ranks or (2,))))
     if isinstance(channels, int) and shape[1] != channels:
-        raise ShapeMismatch(f"running_mean should contain {shape[1]} elements not {channels}")
+        message = f"running_mean should contain {shape[1]} elements not {channels}"
+        raise ShapeMismatch(message, Demand(shape, len(shape), 1, channels))
     return shape
 
 
@@ -146,7 +148,8 @@ def _instance_forward(class_name: str, ranks: tuple[int, ...]) -> Callable[..., 
         x = input_tensor(ctx, input)
         attrs, shape = self.attrs, x.shape
         if shape is not None and len(shape) not in ranks:
-            raise ShapeMismatch(f"expected {' or '.join(f'{rank}D' for rank in ranks)} input (got {shape})")
+            message = f"expected {' or '.join(f'{rank}D' for rank in ranks)} input (got {shape})"
+            raise ShapeMismatch(message, Demand(shape, batched))
         axis = 1 if shape is None or len(shape) == batched else 0
         channels = attrs.get("num_features")
         if shape is not None and attrs.get("weight") is not None and shape[axis] != channels:
@@ -248,7 +251,8 @@ def _layer_forward(class_name: str, kind: str) -> Callable[..., Tensor]:
             count = len(wanted)
             known = as_shape(*wanted)
             if shape is not None and known is not None and (len(shape) < count or shape[-count:] != known):
-                raise ShapeMismatch(f"given normalized_shape={wanted}, expected input of that shape, got {shape}")
+                message = f"given normalized_shape={wanted}, expected input of that shape, got {shape}"
+                raise ShapeMismatch(message, Demand(shape, size=known[-1] if count == 1 else None))
             axes = tuple(range(-count, 0))
         epsilon = as_number(attrs.get("eps"))
         return _emit(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gradlint.evaluation.context import Context
-from gradlint.evaluation.errors import ShapeMismatch
+from gradlint.evaluation.errors import Demand, ShapeMismatch
 from gradlint.evaluation.values import Instance, Tensor, Value
 from gradlint.frameworks import shapes
 from gradlint.frameworks.torch.arguments import REQUIRED, as_bool, as_number, bind, input_tensor
@@ -58,7 +58,7 @@ def _spatial(shape: Shape | None, dims: int) -> Shape | None:
     if shape is None:
         return None
     if len(shape) not in (dims + 1, dims + 2):
-        raise ShapeMismatch(f"expected {dims + 1}D or {dims + 2}D input, but got {shape}")
+        raise ShapeMismatch(f"expected {dims + 1}D or {dims + 2}D input, but got {shape}", Demand(shape, dims + 2))
     return shape[-dims:]
 
 

@@ -43,7 +43,7 @@ def _unflatten_forward(ctx: Context, self: Instance, input: Value) -> Tensor:  #
     dim, wanted = self.attrs["dim"], self.attrs["unflattened_size"]
     shape: Shape | None = None
     if x.shape is not None and isinstance(dim, int) and isinstance(wanted, (tuple, list)):
-        axis = shapes.axis_of(dim, len(x.shape))
+        axis = shapes.axis_of(dim, len(x.shape), x.shape)
         middle = shapes.viewed((x.shape[axis],), wanted)
         shape = None if middle is None else (*x.shape[:axis], *middle, *x.shape[axis + 1 :])
     return _view(ctx, self, x, shape, "view", "Unflatten")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gradlint.evaluation.context import Context
-from gradlint.evaluation.errors import ShapeMismatch
+from gradlint.evaluation.errors import Demand, ShapeMismatch
 from gradlint.evaluation.values import Instance, Tensor, Value
 from gradlint.frameworks import shapes
 from gradlint.frameworks.torch.arguments import (
@@ -163,9 +163,10 @@ def _sequence_shape(shape: Shape | None, input_size: Value) -> Shape | None:
     if shape is None:
         return None
     if len(shape) not in (2, 3):
-        raise ShapeMismatch(f"expected input to be 2D or 3D, got {len(shape)}D instead")
+        raise ShapeMismatch(f"expected input to be 2D or 3D, got {len(shape)}D instead", Demand(shape, 3))
     if isinstance(input_size, int) and shape[-1] != input_size:
-        raise ShapeMismatch(f"input.size(-1) must be equal to input_size. Expected {input_size}, got {shape[-1]}")
+        message = f"input.size(-1) must be equal to input_size. Expected {input_size}, got {shape[-1]}"
+        raise ShapeMismatch(message, Demand(shape, 3, -1, input_size))
     return shape
 
 
@@ -294,9 +295,10 @@ def _cell_forward(cell: str, class_name: str) -> Callable[..., Value]:
         shape, size, hidden = x.shape, self.attrs["input_size"], as_int(self.attrs["hidden_size"])
         if shape is not None:
             if len(shape) not in (1, 2):
-                raise ShapeMismatch(f"expected input to be 1D or 2D, got {len(shape)}D instead")
+                raise ShapeMismatch(f"expected input to be 1D or 2D, got {len(shape)}D instead", Demand(shape, 2))
             if isinstance(size, int) and shape[-1] != size:
-                raise ShapeMismatch(f"input has inconsistent input_size: got {shape[-1]} expected {size}")
+                message = f"input has inconsistent input_size: got {shape[-1]} expected {size}"
+                raise ShapeMismatch(message, Demand(shape, 2, -1, size))
         new_shape = None if shape is None or hidden is None else (*shape[:-1], hidden)
         roles = {f"{name}_l0": parameter for name, parameter in parameters_of(self, *_CELL_ROLES).items()}
         result = ctx.emit(

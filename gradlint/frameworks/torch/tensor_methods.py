@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 from gradlint.evaluation.context import Context
+from gradlint.evaluation.errors import Demand, Raised
 from gradlint.evaluation.values import Instance, Native, Property, Symbol, Tensor, Unknown, Value
 from gradlint.frameworks import nodes, operators
 from gradlint.frameworks.gradients import clip_by_hand, gradient, gradient_of, pass_on, updates_by_gradient
@@ -37,7 +38,8 @@ def _size(ctx: Context, self: Tensor, dim: Value = None) -> Value:
     if axis is None:
         return ctx.unknown("the size of an axis that is not known")
     if not -len(self.shape) <= axis < len(self.shape):
-        ctx.fail("IndexError", f"Dimension out of range (got {axis} for a tensor of {len(self.shape)} dimensions)")
+        message = f"Dimension out of range (got {axis} for a tensor of {len(self.shape)} dimensions)"
+        raise Raised("IndexError", message, demand=Demand(self.shape, axis + 1 if axis >= 0 else -axis))
     return self.shape[axis]
 
 
@@ -227,7 +229,15 @@ _WIDTHS: dict[str, int] = {
     "bool": 1,
 }
 
+
+def _get(ctx: Context, self: Tensor, key: Value, default: Value = None) -> Value:
+    """Of an input that turns out to be a dictionary."""
+    part = ctx.named_part(self, key) if isinstance(key, str) else None
+    return ctx.unknown("attribute 'get' of tensor is not known") if part is None else part
+
+
 _METHODS: dict[str, Callable[..., Value]] = {
+    "get": _get,
     "size": _size,
     "dim": _rank,
     "ndimension": _rank,

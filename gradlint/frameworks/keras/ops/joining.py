@@ -88,7 +88,7 @@ def _split(ctx: Context, x: Value = None, indices_or_sections: Value = None, axi
     if t.shape is None or known is None:
         parts = count or (len(indices_or_sections) if isinstance(indices_or_sections, (list, tuple)) else 1)
         return [ctx.opaque("a split of a tensor of unknown shape", [t]) for _ in range(parts)]
-    place = shapes.axis_of(known, len(t.shape))
+    place = shapes.axis_of(known, len(t.shape), t.shape)
     size = t.shape[place]
     if count is not None:
         if count < 1 or size % count:
@@ -107,7 +107,7 @@ def _split_sizes(ctx: Context, x: Value = None, indices_or_sections: Value = Non
     t = tensor(ctx, x)
     if lengths is None or t.shape is None or not is_int(axis):
         return _split(ctx, t, indices_or_sections, axis)
-    place = shapes.axis_of(axis, len(t.shape))
+    place = shapes.axis_of(axis, len(t.shape), t.shape)
     rest = t.shape[place] - sum(length for length in lengths if length >= 0)
     return pieces(ctx, t, [rest if length < 0 else length for length in lengths], place)
 
@@ -117,7 +117,7 @@ def _unstack(ctx: Context, x: Value = None, num: Value = None, axis: Value = 0) 
     known = integer(axis)
     if t.shape is None or known is None:
         return ctx.unknown("unstacking a tensor of unknown shape")
-    place = shapes.axis_of(known, len(t.shape))
+    place = shapes.axis_of(known, len(t.shape), t.shape)
     key: tuple[Value, ...] = (slice(None),) * place
     return [get_item(ctx, t, (*key, index)) for index in range(t.shape[place])]
 
@@ -130,7 +130,7 @@ def _repeat(ctx: Context, x: Value = None, repeats: Value = None, axis: Value = 
     t, times, known = tensor(ctx, x), integer(repeats), integer(axis)
     shape = None
     if t.shape and times is not None and known is not None:
-        place = shapes.axis_of(known, len(t.shape))
+        place = shapes.axis_of(known, len(t.shape), t.shape)
         shape = (*t.shape[:place], t.shape[place] * times, *t.shape[place + 1 :])
     return _repeated(ctx, t, shape, known)
 
@@ -155,7 +155,7 @@ def _take(ctx: Context, x: Value = None, indices: Value = None, axis: Value = No
         return get_item(ctx, t, index)
     if t.shape is None or place is None:
         return nodes.reshaped(ctx, t, None, "gather", "keras.ops.take")
-    place = shapes.axis_of(place, len(t.shape))
+    place = shapes.axis_of(place, len(t.shape), t.shape)
     return get_item(ctx, t, (*(slice(None),) * place, index))
 
 

@@ -130,7 +130,7 @@ def _split(ctx: Context, input: Value, split_size_or_sections: Value = None, dim
     if x.shape is None or axis is None or (size is None and lengths is None):
         count = len(wanted) if isinstance(wanted, (tuple, list)) else None
         return _unknown_pieces(ctx, x, count, "split")
-    axis = shapes.axis_of(axis, len(x.shape))
+    axis = shapes.axis_of(axis, len(x.shape), x.shape)
     if lengths is None:
         lengths = shapes.split_sizes(x.shape[axis], size or 0)
     elif sum(lengths) != x.shape[axis]:
@@ -148,7 +148,7 @@ def _chunk(ctx: Context, input: Value, chunks: Value, dim: Value = 0, **rest: Va
     x, axis, count = tensor(ctx, input), integer(dimension(dim, rest)), integer(chunks)
     if x.shape is None or axis is None or count is None:
         return _unknown_pieces(ctx, x, count, "split")
-    axis = shapes.axis_of(axis, len(x.shape))
+    axis = shapes.axis_of(axis, len(x.shape), x.shape)
     return pieces(ctx, x, shapes.chunk_sizes(x.shape[axis], count), axis)
 
 
@@ -161,7 +161,7 @@ def _tensor_split(
     places = shapes.sizes(wanted) if isinstance(wanted, (tuple, list)) else None
     if x.shape is None or axis is None or (count is None and places is None):
         return _unknown_pieces(ctx, x, count, "split")
-    axis = shapes.axis_of(axis, len(x.shape))
+    axis = shapes.axis_of(axis, len(x.shape), x.shape)
     total = x.shape[axis]
     if count is not None:
         return pieces(ctx, x, shapes.even_sizes(total, count), axis)
@@ -184,7 +184,7 @@ def _unbind(ctx: Context, input: Value, dim: Value = 0, **rest: Value) -> Value:
         return ctx.unknown("pieces of a tensor whose shape is not known")
     if not x.shape:
         raise ShapeMismatch("a tensor of no dimensions has no pieces")
-    axis = shapes.axis_of(axis, len(x.shape))
+    axis = shapes.axis_of(axis, len(x.shape), x.shape)
     before = (slice(None),) * axis
     return tuple(get_item(ctx, x, (*before, index)) for index in range(x.shape[axis]))
 
@@ -193,14 +193,14 @@ def _select(ctx: Context, input: Value, dim: Value, index: Value) -> Value:
     x, axis = tensor(ctx, input), integer(dim)
     if x.shape is None or axis is None:
         return reshaped(ctx, x, None, "slice", "torch.select")
-    return get_item(ctx, x, (*(slice(None),) * shapes.axis_of(axis, len(x.shape)), index))
+    return get_item(ctx, x, (*(slice(None),) * shapes.axis_of(axis, len(x.shape), x.shape), index))
 
 
 def _narrow(ctx: Context, input: Value, dim: Value, start: Value, length: Value) -> Value:
     x, axis, first, count = tensor(ctx, input), integer(dim), integer(start), integer(length)
     if x.shape is None or axis is None:
         return reshaped(ctx, x, None, "slice", "torch.narrow")
-    axis = shapes.axis_of(axis, len(x.shape))
+    axis = shapes.axis_of(axis, len(x.shape), x.shape)
     if first is None or count is None:
         shape = None if count is None else (*x.shape[:axis], count, *x.shape[axis + 1 :])
         return reshaped(ctx, x, shape, "slice", "torch.narrow")

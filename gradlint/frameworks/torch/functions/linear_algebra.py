@@ -99,8 +99,8 @@ def _tensordot(ctx: Context, a: Value, b: Value, dims: Value = 2, out: Value = N
         pair = [shapes.sizes(axes) for axes in dims] if isinstance(dims, (tuple, list)) and len(dims) == 2 else [None]
         if None in pair or len(pair[0] or ()) != len(pair[-1] or ()):
             return ctx.emit(Kind.MATMUL, (x, y), None, class_name="torch.tensordot")
-        left = tuple(shapes.axis_of(axis, len(x.shape)) for axis in pair[0] or ())
-        right = tuple(shapes.axis_of(axis, len(y.shape)) for axis in pair[1] or ())
+        left = tuple(shapes.axis_of(axis, len(x.shape), x.shape) for axis in pair[0] or ())
+        right = tuple(shapes.axis_of(axis, len(y.shape), y.shape) for axis in pair[1] or ())
     labels = "abcdefghijklmnopqrstuvwxyz"
     first = labels[: len(x.shape)]
     second = list(labels[len(x.shape) : len(x.shape) + len(y.shape)])

@@ -10,6 +10,7 @@ from gradlint.evaluation.errors import ShapeMismatch
 from gradlint.evaluation.values import Tensor, Value
 from gradlint.frameworks import operators, shapes, weights
 from gradlint.frameworks.nodes import adopt, integer, number, reduction, reshaped, scaled
+from gradlint.frameworks.torch.embedding import check_indices
 from gradlint.frameworks.torch.functions.tables import Table, tensor
 from gradlint.network import Kind, Parameter, Shape
 
@@ -122,6 +123,7 @@ def _embedding(
     sparse: Value = False,
 ) -> Value:
     indices, table = tensor(ctx, input), tensor(ctx, weight)
+    check_indices(indices)
     count, width = table.shape if table.shape is not None and len(table.shape) == 2 else (None, None)
     shape = None if indices.shape is None or width is None else (*indices.shape, width)
     found = weights.weights_of(table)

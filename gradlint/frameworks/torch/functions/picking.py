@@ -31,7 +31,7 @@ def _index_select(ctx: Context, input: Value, dim: Value, index: Value, *, out: 
     x, axis, places = tensor(ctx, input), integer(dim), tensor(ctx, index)
     if x.shape is None or axis is None or places.shape is None:
         return picked(ctx, x, None, "torch.index_select")
-    axis = shapes.axis_of(axis, len(x.shape))
+    axis = shapes.axis_of(axis, len(x.shape), x.shape)
     return get_item(ctx, x, (*(slice(None),) * axis, viewed(ctx, places, (math.prod(places.shape),))))
 
 
@@ -45,7 +45,7 @@ def _take_along_dim(ctx: Context, input: Value, indices: Value, dim: Value = Non
     x, places, axis = tensor(ctx, input), tensor(ctx, indices), integer(dim)
     shape = places.shape
     if axis is not None and x.shape is not None and shape is not None:
-        axis = shapes.axis_of(axis, len(x.shape))
+        axis = shapes.axis_of(axis, len(x.shape), x.shape)
         ours = tuple(1 if place == axis else size for place, size in enumerate(x.shape))
         shape = shapes.broadcast(ours, shape)
     return picked(ctx, x, shape, "torch.take_along_dim")
@@ -263,7 +263,7 @@ def _tensor_unfold(ctx: Context, input: Value, dimension: Value, size: Value, st
     axis, width, stride = integer(dimension), integer(size), integer(step)
     shape: Shape | None = None
     if x.shape is not None and axis is not None and width is not None and stride:
-        axis = shapes.axis_of(axis, len(x.shape))
+        axis = shapes.axis_of(axis, len(x.shape), x.shape)
         places = shapes.window(x.shape[axis], width, stride)
         shape = (*x.shape[:axis], places, *x.shape[axis + 1 :], width)
     return reshaped(ctx, x, shape, "gather", "torch.Tensor.unfold")
@@ -357,7 +357,7 @@ def _difference(
     ends = [tensor(ctx, end) for end in (prepend, append) if end is not None]
     if x.shape is None or order != 1 or axis is None or ends:
         return ctx.opaque("torch.diff of this form is not modelled", [x, *ends])
-    axis = shapes.axis_of(axis, len(x.shape))
+    axis = shapes.axis_of(axis, len(x.shape), x.shape)
     before = (slice(None),) * axis
     later, earlier = get_item(ctx, x, (*before, slice(1, None))), get_item(ctx, x, (*before, slice(None, -1)))
     return added(ctx, later, earlier, -1.0, "torch.diff")

@@ -249,7 +249,7 @@ def _topk(
     x, count, axis = tensor(ctx, input), integer(k), integer(dimension(dim, rest))
     shape: Shape | None = None
     if x.shape is not None and count is not None and axis is not None:
-        axis = shapes.axis_of(axis, len(x.shape))
+        axis = shapes.axis_of(axis, len(x.shape), x.shape)
         if count > x.shape[axis]:
             raise ShapeMismatch(f"topk of {count} entries out of {x.shape[axis]}")
         shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])
@@ -266,7 +266,7 @@ def _cumulative(name: str, fold: Callable[[list[float]], list[float]] | None = N
             return stopped(ctx, (x,), name, x.shape, "int64")
         axis = integer(dimension(dim, rest))
         if name == "cumsum" and x.shape and axis is not None:
-            return _running_sums(ctx, x, shapes.axis_of(axis, len(x.shape)))
+            return _running_sums(ctx, x, shapes.axis_of(axis, len(x.shape), x.shape))
         return ctx.opaque(f"torch.{name} is not modelled", [x], x.shape)
 
     return apply

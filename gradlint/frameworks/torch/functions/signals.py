@@ -69,7 +69,7 @@ def _integral(ctx: Context, y: Value, x: Value = None, *, dx: Value = None, dim:
     values, axis = tensor(ctx, y), integer(dim)
     shape = None
     if values.shape is not None and axis is not None:
-        shape = shapes.reduced(values.shape, (shapes.axis_of(axis, len(values.shape)),))
+        shape = shapes.reduced(values.shape, (shapes.axis_of(axis, len(values.shape), values.shape),))
     return ctx.opaque("torch.trapezoid is not modelled", [values], shape)
 
 
@@ -77,7 +77,7 @@ def _vecdot(ctx: Context, x: Value, y: Value, *, dim: Value = -1, out: Value = N
     product, axis = operators.multiply(ctx, tensor(ctx, x), tensor(ctx, y)), integer(dim)
     axes = None
     if product.shape is not None and axis is not None:
-        axes = (shapes.axis_of(axis, len(product.shape)),)
+        axes = (shapes.axis_of(axis, len(product.shape), product.shape),)
     return reduction(ctx, product, "sum", axes, class_name="torch.linalg.vecdot")
 
 

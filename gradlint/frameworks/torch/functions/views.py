@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from gradlint.evaluation.context import Context
-from gradlint.evaluation.errors import ShapeMismatch
+from gradlint.evaluation.errors import Demand, ShapeMismatch
 from gradlint.evaluation.values import Tensor, Value
 from gradlint.frameworks import shapes
 from gradlint.frameworks.gradients import pass_on
@@ -83,7 +83,7 @@ def _unflatten(ctx: Context, input: Value, dim: Value, sizes: Value) -> Value:
     x, axis = tensor(ctx, input), integer(dim)
     shape: Shape | None = None
     if x.shape is not None and axis is not None and isinstance(sizes, (tuple, list)):
-        axis = shapes.axis_of(axis, len(x.shape))
+        axis = shapes.axis_of(axis, len(x.shape), x.shape)
         middle = shapes.viewed((x.shape[axis],), [integer(size) for size in sizes])
         shape = None if middle is None else (*x.shape[:axis], *middle, *x.shape[axis + 1 :])
     return viewed(ctx, x, shape, "torch.unflatten")
@@ -98,7 +98,7 @@ def ordered(ctx: Context, x: Tensor, order: tuple[int, ...] | None, class_name: 
     if order is None or x.shape is None:
         return pass_on(x, reshaped(ctx, x, None, "transpose", class_name))
     if sorted(order) != list(range(len(x.shape))):
-        raise ShapeMismatch(f"{order} is no order of {len(x.shape)} dimensions")
+        raise ShapeMismatch(f"{order} is no order of {len(x.shape)} dimensions", Demand(x.shape, len(order)))
     shape = shapes.permuted(x.shape, order)
     return pass_on(x, reshaped(ctx, x, shape, "transpose", class_name, axes=order))
 
@@ -109,9 +109,8 @@ def _permute(ctx: Context, input: Value, *dims: Value, **named: Value) -> Value:
     axes = [integer(axis) for axis in wanted]
     if x.shape is None or None in axes:
         return ordered(ctx, x, None)
-    return ordered(
-        ctx, x, tuple(shapes.axis_of(axis, len(x.shape)) for axis in axes if axis is not None), "torch.permute"
-    )
+    rank = len(axes)  # of what the source means to permute
+    return ordered(ctx, x, tuple(shapes.axis_of(axis, rank) for axis in axes if axis is not None), "torch.permute")
 
 
 def _transpose(ctx: Context, input: Value, *dims: Value, **named: Value) -> Value:
@@ -120,7 +119,7 @@ def _transpose(ctx: Context, input: Value, *dims: Value, **named: Value) -> Valu
     if x.shape is None or first is None or second is None:
         return ordered(ctx, x, None)
     rank = len(x.shape)
-    one, two = shapes.axis_of(first, rank), shapes.axis_of(second, rank)
+    one, two = shapes.axis_of(first, rank, x.shape), shapes.axis_of(second, rank, x.shape)
     order = list(range(rank))
     if order:
         order[one], order[two] = order[two], order[one]
@@ -268,12 +267,12 @@ def _repeat_interleave(
         size = integer(output_size)
         shape = None
         if x.shape is not None and size is not None and axis is not None:
-            axis = shapes.axis_of(axis, len(x.shape))
+            axis = shapes.axis_of(axis, len(x.shape), x.shape)
             shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
         return reshaped(ctx, x, shape, "gather", "torch.repeat_interleave")
     if axis is None:
         return expanded(ctx, x, (math.prod(x.shape) * count,), "torch.repeat_interleave")
-    axis = shapes.axis_of(axis, len(x.shape))
+    axis = shapes.axis_of(axis, len(x.shape), x.shape)
     shape = (*x.shape[:axis], x.shape[axis] * count, *x.shape[axis + 1 :])
     return expanded(ctx, x, shape, "torch.repeat_interleave")
 
