@@ -11,6 +11,8 @@ from gradlint.network import Unapplied
 from gradlint.subjects import NetworkSubject, Problem
 
 _NAMED = 3
+_OF_ALL_LAYERS = frozenset({"unmatched", "overwritten"})
+"""What can be said only where all layers are known."""
 
 
 def check_network(subject: NetworkSubject) -> Iterator[Problem]:
@@ -24,7 +26,7 @@ def check_network(subject: NetworkSubject) -> Iterator[Problem]:
         return
     trained = any(loop.complete and network in loop.networks for loop in subject.loops)
     for code in network.unapplied:
-        if (code.how == "uncalled" and not trained) or (code.how == "unmatched" and not network.complete):
+        if (code.how == "uncalled" and not trained) or (code.how in _OF_ALL_LAYERS and not network.complete):
             continue
         message, label, remedy = _WORDS[code.how](code)
         yield Problem(message, code.origin, label=label, remedies=(Remedy(remedy),), network=network.name)
@@ -44,6 +46,15 @@ def _unmatched(code: Unapplied) -> tuple[str, str, str]:
         f"{name} over all layers and initializes none of them: what it looks for is not in this network",
         "its conditions hold for no layer here",
         "the classes of the layers that the network has, in its conditions",
+    )
+
+
+def _overwritten(code: Unapplied) -> tuple[str, str, str]:
+    name = f"`{code.name}` draws" if code.name else "this loop draws"
+    return (
+        f"{name} weights that a normalization of weights computes anew in each forward pass: what it writes is lost",
+        "writes to a weight that is computed",
+        "the same before weight_norm() or spectral_norm() is applied",
     )
 
 
@@ -71,6 +82,7 @@ def _late(code: Unapplied) -> tuple[str, str, str]:
 _WORDS: Mapping[str, Callable[[Unapplied], tuple[str, str, str]]] = {
     "uncalled": _uncalled,
     "unmatched": _unmatched,
+    "overwritten": _overwritten,
     "early": _early,
     "late": _late,
 }

@@ -33,8 +33,9 @@ _TRAINS = frozenset({EventKind.BACKWARD, EventKind.STEP})
 class Walk:
     """One walk of initialization code over layers: an `apply`, or a loop over modules or parameters.
 
-    `visited` are the layers and parameters that it came by, `drawn` those parameters that it drew. `code` is the syntax
-    of what was done to each. `root` is the layer whose modules it went over, if it went over all of them.
+    `visited` are the layers and parameters that it came by, `drawn` those parameters that it drew, `in_vain` whether it
+    drew weights that are computed anew in each forward pass. `code` is the syntax of what was done to each. `root` is
+    the layer whose modules it went over, if it went over all of them.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Walk:
     origin: Origin
     visited: list[Value] = field(default_factory=list)
     drawn: list[Parameter] = field(default_factory=list)
+    in_vain: bool = False
     root: Instance | None = None
 
     @property
@@ -85,10 +87,12 @@ def _method(syntax: cst.For) -> str:
 
 def _watched(interpreter: Interpreter, walk: Walk, run: Callable[[], Value]) -> Value:
     before = [(parameter, len(parameter.history)) for parameter in _parameters_of(walk.visited)]
+    computed = [(parameter, len(parameter.history)) for parameter in _computed_of(walk.visited)]
     try:
         return run()
     finally:
         walk.drawn = [parameter for parameter, length in before if len(parameter.history) > length]
+        walk.in_vain = any(len(parameter.history) > length for parameter, length in computed)
         interpreter.tables.setdefault(_TABLE, []).append(walk)
 
 
@@ -98,6 +102,16 @@ def _parameters_of(things: Iterable[Value]) -> Iterator[Parameter]:
             yield from own_parameters(thing).values()
         elif getattr(thing, "parameter", None) is not None:
             yield thing.parameter
+
+
+def _computed_of(things: Iterable[Value]) -> Iterator[Parameter]:
+    """What stands for the weights that weight normalization and its kin compute anew in each forward pass."""
+    for thing in things:
+        if is_layer(thing):
+            for name in thing.hidden.get("reparametrized", ()):
+                parameter = getattr(thing.attrs.get(name), "parameter", None)
+                if parameter is not None:
+                    yield parameter
 
 
 def unapplied(
@@ -148,7 +162,7 @@ def _unmatched(interpreter: Interpreter, walks: list[Walk], ours: list[Walk]) ->
     for walk in ours:
         if id(walk.code) not in useful and walk.origin.source is source and _DRAWS.search(walk.text):
             useful.add(id(walk.code))
-            yield Unapplied("unmatched", walk.name, walk.origin)
+            yield Unapplied("overwritten" if walk.in_vain else "unmatched", walk.name, walk.origin)
 
 
 def _early(ours: list[Walk], ours_below: Sequence[tuple[str, Instance]]) -> Iterator[Unapplied]:
@@ -182,7 +196,9 @@ def _uncalled(
 ) -> Iterator[Unapplied]:
     """Methods of the network that draw weights and that nothing calls, where no other code draws any."""
     instance = layers[0][1]
-    if any(parameter.distribution.explicit for parameter in parameters) or instance.cls.opaque:
+    # What is not known may have been drawn where a condition is not known.
+    drawn = any(parameter.distribution.explicit or not parameter.distribution.known for parameter in parameters)
+    if drawn or instance.cls.opaque:
         return
     seen: set[int] = set()
     for path, layer in layers:

@@ -177,9 +177,9 @@ class Unapplied:
     """Initialization code that does not reach the weights that it could.
 
     `how` is "uncalled" for a method that nothing calls, "unmatched" for code that goes over the layers and draws
-    none of them, "early" for code that ran before `layers` (dotted paths) were made, and "late" for an initializer
-    that was assigned to `layers` whose weights were drawn by then. `name` is that of the function or the attribute,
-    empty for a loop.
+    none of them, "overwritten" where that is because their weights are computed anew in each forward pass, "early" for
+    code that ran before `layers` (dotted paths) were made, and "late" for an initializer that was assigned to `layers`
+    whose weights were drawn by then. `name` is that of the function or the attribute, empty for a loop.
     """
 
     how: str

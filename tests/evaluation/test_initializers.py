@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from typing import Any
+
+import pytest
 
 from gradlint.evaluation.driver import Evaluation
 from gradlint.network import Unapplied
@@ -81,6 +85,40 @@ def test_a_function_for_other_classes_reaches_nothing(evaluate_text: Run) -> Non
     assert unapplied(evaluate_text(module() + function)) == [("unmatched", "init", ())]
 
 
+COMPUTED = """
+import torch
+from torch import nn
+from torch.nn.utils import {wrap}
+
+def init(m):
+    if isinstance(m, nn.Linear):
+        m.weight.data.fill_(7.0)
+
+net = nn.Sequential({first}, nn.ReLU(), {second})
+"""
+
+
+@pytest.mark.parametrize("call", ["weight_norm", "parametrizations.weight_norm", "parametrizations.spectral_norm"])
+def test_what_is_written_to_a_weight_that_is_computed_is_lost(call: str, evaluate_text: Run) -> None:
+    wrap = call.partition(".")[0]
+    text = COMPUTED.format(wrap=wrap, first=f"{call}(nn.Linear(4, 4))", second=f"{call}(nn.Linear(4, 2))")
+    assert unapplied(evaluate_text(f"{text}\nnet.apply(init)\n")) == [("overwritten", "init", ())]
+    namespace: dict[str, Any] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exec(text, namespace)
+    net = namespace["net"].eval()
+    x = namespace["torch"].ones(3, 4)
+    before = net(x)
+    net.apply(namespace["init"])
+    assert bool((net(x) == before).all())
+
+
+def test_a_layer_that_is_not_computed_makes_the_code_useful(evaluate_text: Run) -> None:
+    text = COMPUTED.format(wrap="weight_norm", first="weight_norm(nn.Linear(4, 4))", second="nn.Linear(4, 2)")
+    assert unapplied(evaluate_text(f"{text}\nnet.apply(init)\n")) == []
+
+
 def test_a_function_that_finds_its_layers_elsewhere_is_useful(evaluate_text: Run) -> None:
     function = "\ndef init(m):\n    if isinstance(m, nn.Conv2d):\n        nn.init.ones_(m.weight)\nnet.apply(init)\n"
     other = "conv = nn.Sequential(nn.Conv2d(1, 2, 3))\nconv.apply(init)\n"
@@ -132,3 +170,9 @@ def test_the_place_is_that_of_the_code(evaluate_text: Run) -> None:
 def test_zeros_that_are_no_weights_are_no_initialization(evaluate_text: Run) -> None:
     loop = "\nfor p in net.parameters():\n    p.grad = torch.zeros_like(p.data)\n"
     assert unapplied(evaluate_text(module() + loop)) == []
+
+
+def test_a_method_that_nothing_calls_is_left_alone_where_other_code_may_draw(evaluate_text: Run) -> None:
+    other = "\nif unknown_setting:\n    for p in net.parameters():\n        nn.init.normal_(p, 0.0, 0.02)\n"
+    text = module(method="init_weights")
+    assert ("uncalled", "init_weights", ("",)) not in unapplied(evaluate_text(text + other + TRAINING))
