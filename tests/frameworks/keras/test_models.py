@@ -238,3 +238,32 @@ def test_open_sizes_are_assumed() -> None:
         ).inputs
     ]
     assert shapes == [(4, 32), (4, 32, 16), (4, 224, 224, 3)]
+
+
+def test_a_layer_that_asks_layers_what_they_take() -> None:
+    found = network(
+        "import inspect\nimport keras\n"
+        "class Block(keras.layers.Layer):\n"
+        "    def __init__(self):\n        super().__init__()\n"
+        "        self.parts = [keras.layers.Dense(8), keras.layers.BatchNormalization(), keras.layers.Dropout(0.1)]\n"
+        "    def call(self, x, training=None):\n"
+        "        for part in self.parts:\n"
+        "            takes = 'training' in dict(inspect.signature(part.call).parameters)\n"
+        "            x = part(x, training=training) if takes else part(x)\n"
+        "        return x\n"
+        "model = keras.Sequential([keras.Input((4,)), Block()])\n"
+    )
+    assert found.complete
+    assert [node.kind for node in found.nodes] == [Kind.INPUT, Kind.LINEAR, Kind.NORMALIZATION, Kind.DROPOUT]
+
+
+def test_a_builder_that_is_asked_whether_to_include_a_head_does() -> None:
+    found = network(
+        "import keras\n"
+        "def Small(include_top, classes=10):\n"
+        "    x = inputs = keras.Input((4,))\n    x = keras.layers.Dense(8)(x)\n"
+        "    if include_top:\n        x = keras.layers.Dense(classes)(x)\n"
+        "    return keras.Model(inputs, x)\n"
+    )
+    assert found.complete
+    assert len(found.weighted) == 2

@@ -30,6 +30,11 @@ def _filled_like(value: float | None) -> Operation:
     return apply
 
 
+def _full_like(ctx: Context, x: Value = None, fill_value: Value = None, dtype: Value = None) -> Value:
+    t = tensor(ctx, x)
+    return nodes.constant(ctx, t.shape, dtype_name(dtype, t.dtype), value=fill_value if is_number(fill_value) else None)
+
+
 def _full(ctx: Context, shape: Value = None, fill_value: Value = None, dtype: Value = None) -> Value:
     known = float(fill_value) if is_number(fill_value) else None
     return nodes.constant(ctx, complete(shape), dtype_name(dtype), value=known)
@@ -152,6 +157,7 @@ OPERATIONS: dict[str, Operation] = {
     "ones_like": _filled_like(1.0),
     "empty_like": _filled_like(None),
     "full": _full,
+    "full_like": _full_like,
     "eye": _eye,
     "tri": _tri,
     "arange": _arange,

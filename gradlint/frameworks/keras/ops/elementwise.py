@@ -228,6 +228,8 @@ OPERATIONS: dict[str, Operation] = {
     "clip": _clip,
     "clip_by_value": _clip,
     "maximum": _extremum("maximum"),
+    "fmax": _extremum("maximum"),
+    "fmin": _extremum("minimum"),
     "minimum": _extremum("minimum"),
     "where": _where,
     "cast": _cast,

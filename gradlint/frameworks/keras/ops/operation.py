@@ -20,6 +20,7 @@ _FIRST = frozenset(
     {
         *("x", "x1", "a", "input", "inputs", "input_tensor", "tensor", "tensors", "features", "logits", "value"),
         *("values", "params", "xs", "arrays", "data", "condition", "input_", "operand", "arys", "inp", "base"),
+        *("image", "images", "indices", "array", "predictions", "numerator", "variable"),
     }
 )
 # Other names of an argument, by Keras's.
@@ -50,7 +51,12 @@ _SPELLINGS = {
     "max_value": "x_max",
     "ord": "order",
     "sizes": "size",
+    "limit": "stop",
+    "delta": "step",
+    "f": "function",
+    "xs": "elements",
     "rates": "rate",
+    "dilation_rate": "rate",
     "targets": "y_true",
     "labels": "y_true",
 }

@@ -267,6 +267,7 @@ OPERATIONS: dict[str, Operation] = {
     "depth_to_space": _depth_to_space,
     "space_to_depth": _space_to_depth,
     "convert_to_tensor": _to_tensor,
+    "array": _to_tensor,
     "copy": _identity,
     "identity": _identity,
     "ensure_shape": _identity,
