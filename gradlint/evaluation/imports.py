@@ -57,6 +57,10 @@ class ModuleCache:
                 return value
         return MISSING
 
+    def loaded(self, dotted: str) -> ModuleValue | None:
+        """The module of the project that has this name, if it has been imported."""
+        return next((module for module in self._values.values() if module.name == dotted), None)
+
     def force(self, interpreter: Interpreter, value: Deferred) -> Value:
         """The value of a deferred import or definition."""
         if value.definition is not None:

@@ -14,10 +14,12 @@ from gradlint.evaluation.values import (
     Class,
     Function,
     Instance,
+    ModuleValue,
     Native,
     Symbol,
     Unknown,
     Value,
+    contains_unknown,
 )
 
 if TYPE_CHECKING:
@@ -105,6 +107,29 @@ _LIBRARY_NAMES = python_class(
         "__iter__": Native("dir", lambda context, self: context.unknown("the names of a library")),
     },
 )
+
+
+def _module_named(context: Context, self: Instance, name: Value, *default: Value) -> Value:
+    """`sys.modules[name]`: the module whose code runs by its own name, else what an import of the name gives."""
+    if not isinstance(name, str):
+        return contains_unknown(name) or context.unknown("a module whose name is not known")
+    scope = context.frame.scope
+    if scope is not None and scope.module.variables.get("__name__") == name:
+        return ModuleValue(name, scope.module)
+    return context.modules.loaded(name) or context.modules.symbol(name)
+
+
+MODULES = Instance(
+    python_class(
+        "sys.modules",
+        namespace={
+            "__getitem__": Native("sys.modules", _module_named),
+            "get": Native("sys.modules.get", _module_named),
+            "__contains__": Native("sys.modules", lambda context, self, name: context.unknown("what is imported")),
+        },
+    )
+)
+"""`sys.modules`."""
 
 
 def _vars(context: Context, value: Value = None) -> Value:

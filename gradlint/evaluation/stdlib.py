@@ -16,6 +16,7 @@ from gradlint.evaluation.copying import copied
 from gradlint.evaluation.errors import Raised
 from gradlint.evaluation.introspection import NAMES as INTROSPECTION
 from gradlint.evaluation.mappings import MAPPINGS
+from gradlint.evaluation.reflection import MODULES
 from gradlint.evaluation.regular_expressions import REGULAR_EXPRESSIONS
 from gradlint.evaluation.structures import (
     ARGPARSE,
@@ -477,6 +478,7 @@ NAMES: dict[str, Value] = {
     "os.environ.get": Native("os.environ.get", _environment),
     "os.getenv": Native("os.getenv", _environment),
     "sys.version_info": tuple(sys.version_info),
+    "sys.modules": MODULES,
     "sys.platform": sys.platform,
     "sys.maxsize": sys.maxsize,
     "types.SimpleNamespace": python_class(

@@ -169,3 +169,21 @@ def test_a_file_that_was_imported_before_shows_all_its_networks(tmp_path: Path) 
         assert source is not None
         networks.append(sorted(network.name for network in evaluator.evaluate(source).networks))
     assert networks == [["Block"], ["Unused"]]
+
+
+@pytest.mark.parametrize("look_up", ["sys.modules[__name__]", "sys.modules.get(__name__)", "sys.modules['lib']"])
+def test_a_module_finds_itself_by_its_name(look_up: str, tmp_path: Path) -> None:
+    (tmp_path / "lib.py").write_text(
+        f"import sys\nfrom torch import nn\nme = {look_up}\n"
+        "class Block(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.layer = nn.Linear(4, 4)\n"
+        "    def forward(self, x):\n        return self.layer(x)\n"
+        "class Net(me.Block):\n    pass\n"
+        "def build(name):\n    return getattr(sys.modules[__name__], name)()\n"
+    )
+    (tmp_path / "main.py").write_text("from lib import build\nnet = build('Net')\n")
+    loader = SourceLoader()
+    source = loader.load(tmp_path / "main.py")
+    assert source is not None
+    (network,) = Evaluator(loader).evaluate(source).networks
+    assert (network.name, network.complete, network.parameter_count) == ("Net", True, 20)
