@@ -34,8 +34,8 @@ class Walk:
     """One walk of initialization code over layers: an `apply`, or a loop over modules or parameters.
 
     `visited` are the layers and parameters that it came by, `drawn` those parameters that it drew, `in_vain` whether it
-    drew weights that are computed anew in each forward pass. `code` is the syntax of what was done to each. `root` is
-    the layer whose modules it went over, if it went over all of them.
+    drew weights that are computed anew in each forward pass, `known` whether nothing that it did is unknown. `code` is
+    the syntax of what was done to each. `root` is the layer whose modules it went over, if it went over all of them.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Walk:
     visited: list[Value] = field(default_factory=list)
     drawn: list[Parameter] = field(default_factory=list)
     in_vain: bool = False
+    known: bool = True
     root: Instance | None = None
 
     @property
@@ -88,10 +89,12 @@ def _method(syntax: cst.For) -> str:
 def _watched(interpreter: Interpreter, walk: Walk, run: Callable[[], Value]) -> Value:
     before = [(parameter, len(parameter.history)) for parameter in _parameters_of(walk.visited)]
     computed = [(parameter, len(parameter.history)) for parameter in _computed_of(walk.visited)]
+    unknowns = len(interpreter.record.unknowns)
     try:
         return run()
     finally:
         walk.drawn = [parameter for parameter, length in before if len(parameter.history) > length]
+        walk.known = len(interpreter.record.unknowns) == unknowns
         walk.in_vain = any(len(parameter.history) > length for parameter, length in computed)
         interpreter.tables.setdefault(_TABLE, []).append(walk)
 
@@ -160,6 +163,8 @@ def _unmatched(interpreter: Interpreter, walks: list[Walk], ours: list[Walk]) ->
     useful = {id(walk.code) for walk in walks if walk.drawn}
     source = interpreter.frames[0].source if interpreter.frames else None
     for walk in ours:
+        if not (walk.known or walk.in_vain):  # it may have drawn what was not followed
+            continue
         if id(walk.code) not in useful and walk.origin.source is source and _DRAWS.search(walk.text):
             useful.add(id(walk.code))
             yield Unapplied("overwritten" if walk.in_vain else "unmatched", walk.name, walk.origin)

@@ -85,6 +85,14 @@ def test_a_function_for_other_classes_reaches_nothing(evaluate_text: Run) -> Non
     assert unapplied(evaluate_text(module() + function)) == [("unmatched", "init", ())]
 
 
+def test_a_function_that_was_not_followed_may_have_drawn_something(evaluate_text: Run) -> None:
+    function = (
+        "\nimport elsewhere\ndef init(m):\n    if elsewhere.suits(m) and isinstance(m, nn.Conv2d):\n"
+        "        nn.init.ones_(m.weight)\nnet.apply(init)\n"
+    )
+    assert unapplied(evaluate_text(module() + function)) == []
+
+
 COMPUTED = """
 import torch
 from torch import nn
