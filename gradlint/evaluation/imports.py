@@ -222,7 +222,7 @@ class ModuleCache:
                 value = self.symbol(f"{absolute}.{name}")
                 # A namespace that the tables know under another name is a symbol of that other name.
                 if isinstance(value, Symbol) and value.name == f"{absolute}.{name}":
-                    value = self._imported(self._find(dotted, level, scope), absolute, name, scope)
+                    value = self._imported(self._source_of_framework(dotted, level, scope), absolute, name, scope)
             else:
                 value = self._imported(path, absolute, name, scope)
             scope.assign(target, value)
@@ -250,6 +250,15 @@ class ModuleCache:
     def _find(self, dotted: str, level: int, scope: Scope) -> Path | None:
         origin: Path | None = getattr(scope.source, "path", None)
         return None if origin is None else self.loader.find_module(origin, dotted, level)
+
+    def _source_of_framework(self, dotted: str, level: int, scope: Scope) -> Path | None:
+        """Where the source of a framework lies in the project: not in a file of its name in a package of others."""
+        path = self._find(dotted, level, scope)
+        origin: Path | None = getattr(scope.source, "path", None)
+        framework = dotted.partition(".")[0]
+        if path is None or origin is None or level or (path.parent, path.stem) != (origin.parent, framework):
+            return path
+        return None if self.loader.packages_around(origin) else path
 
     def _import_everything(self, interpreter: Interpreter, absolute: str, path: Path | None, scope: Scope) -> None:
         module = self.module(interpreter, path, absolute) if path is not None else None

@@ -187,3 +187,21 @@ def test_a_module_finds_itself_by_its_name(look_up: str, tmp_path: Path) -> None
     assert source is not None
     (network,) = Evaluator(loader).evaluate(source).networks
     assert (network.name, network.complete, network.parameter_count) == ("Net", True, 20)
+
+
+def test_a_file_of_a_package_that_is_called_like_a_framework_is_not_that_framework(tmp_path: Path) -> None:
+    net = "import torch\nfrom torch import nn\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    net += "        self.layer = nn.Linear(4, {width})\n    def forward(self, x):\n        return self.layer(x)\n"
+    files = {"book/__init__.py": "", "book/torch.py": net.format(width=3), "book/other.py": net.format(width=5)}
+    assert widths(tmp_path, files, "book/torch.py") == [(3,)]
+    assert widths(tmp_path, files, "book/other.py") == [(5,)]
+
+
+def test_a_framework_imports_from_its_own_package(tmp_path: Path) -> None:
+    files = {
+        "keras/__init__.py": "",
+        "keras/src/__init__.py": "",
+        "keras/src/sizes.py": "WIDTH = 7\n",
+        "keras/src/net.py": "from torch import nn\nfrom keras.src.sizes import WIDTH\nnet = nn.Sequential(nn.Linear(3, WIDTH))\n",
+    }
+    assert widths(tmp_path, files, "keras/src/net.py") == [(7,)]
