@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
@@ -31,7 +32,7 @@ def run_match(interpreter: Interpreter, syntax: cst.Match, scope: Scope) -> Any:
             break
     if not possible:
         return None
-    return fork(interpreter, [lambda c=case: interpreter.block(c.body, scope) for case in possible], scope, subject)  # type: ignore[misc]
+    return fork(interpreter, [partial(interpreter.block, case.body, scope) for case in possible], scope, subject)
 
 
 def _matches(interpreter: Interpreter, pattern: Any, subject: Value, scope: Scope) -> bool | None:

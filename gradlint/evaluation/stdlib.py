@@ -1,13 +1,12 @@
-"""The standard library (and a little numpy) as far as model code uses it: tables from dotted names to values."""
+"""The standard library as far as model code uses it: tables from dotted names to values."""
 
 from __future__ import annotations
 
 import itertools
-import math
 import posixpath
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gradlint.evaluation import operators
 from gradlint.evaluation.builtins import BUILTINS, CLASSES
@@ -16,6 +15,7 @@ from gradlint.evaluation.copying import copied
 from gradlint.evaluation.errors import Raised
 from gradlint.evaluation.introspection import NAMES as INTROSPECTION
 from gradlint.evaluation.mappings import MAPPINGS
+from gradlint.evaluation.mathematics import NUMBERS, pure
 from gradlint.evaluation.reflection import MODULES
 from gradlint.evaluation.regular_expressions import REGULAR_EXPRESSIONS
 from gradlint.evaluation.structures import (
@@ -26,7 +26,6 @@ from gradlint.evaluation.structures import (
 )
 from gradlint.evaluation.values import (
     MISSING,
-    Array,
     BoundMethod,
     Class,
     DefaultDict,
@@ -36,7 +35,6 @@ from gradlint.evaluation.values import (
     Property,
     StaticMethod,
     Symbol,
-    Tensor,
     Value,
     contains_unknown,
 )
@@ -46,67 +44,6 @@ if TYPE_CHECKING:
     from gradlint.evaluation.interpreter import Interpreter
 
     Context = Interpreter
-
-_MATH_ERRORS = (TypeError, ValueError, OverflowError, ZeroDivisionError)
-
-
-def _pure(name: str, function: Callable[..., Any]) -> Native:
-    """A function without side effects that is called for real, on known numbers and sequences of numbers."""
-
-    def call(context: Context, *args: Value, **kwargs: Value) -> Value:
-        values = [operators.plain(arg) for arg in args]
-        unknown = contains_unknown(values)
-        if unknown is not None:
-            unknown.cost += 1
-            return unknown
-        if any(isinstance(value, Symbol) for value in values):
-            return context.unknown(f"{name}() of something that is not analysed")
-        if name.startswith("numpy.") and any(isinstance(value, (Tensor, Array)) for value in values):
-            from gradlint.frameworks.numpy import on_arrays
-
-            return on_arrays(context, name, *args, **kwargs)
-        if any(isinstance(value, Tensor) for value in values):
-            tensor = next(value for value in values if isinstance(value, Tensor))
-            method = getattr(tensor.values, "__float__", None)
-            if method is None:
-                return context.unknown(f"{name}() of a tensor")
-            values = [value.values if isinstance(value, Tensor) else value for value in values]
-        if any(isinstance(value, int) and value.bit_length() > 1024 for value in values):
-            return context.unknown(f"{name}() of a very large number")
-        try:
-            return function(*values, **kwargs)
-        except _MATH_ERRORS as error:
-            raise Raised(type(error).__name__, str(error)) from None
-
-    return Native(name, call)
-
-
-_SMALL_MATH = frozenset({"factorial", "comb", "perm", "prod", "fsum"})
-
-
-def _bounded_factorial(name: str) -> Callable[..., Any]:
-    def call(*args: Any) -> Any:
-        if any(isinstance(arg, int) and arg > 300 for arg in args):
-            raise OverflowError(f"{name} of a large number")
-        return getattr(math, name)(*args)
-
-    return call
-
-
-MATH: dict[str, Value] = {
-    f"math.{name}": _pure(f"math.{name}", getattr(math, name)) if callable(getattr(math, name)) else getattr(math, name)
-    for name in dir(math)
-    if not name.startswith("_") and name not in _SMALL_MATH
-}
-for _name in ("factorial", "comb", "perm"):
-    MATH[f"math.{_name}"] = _pure(f"math.{_name}", _bounded_factorial(_name))
-
-
-def _product(context: Context, iterable: Value, *args: Value, start: Value = 1, **kwargs: Value) -> Value:
-    result = start
-    for item in context.iterate(iterable):
-        result = operators.binary(context, "*", result, item)
-    return result
 
 
 def _reduce(context: Context, function: Value, iterable: Value, *initial: Value) -> Value:
@@ -263,57 +200,6 @@ def _operator(symbol: str) -> Native:
     return Native(f"operator {symbol}", lambda context, left, right: operators.binary(context, symbol, left, right))
 
 
-def _sequence_of_floats(name: str) -> Callable[..., Value]:
-    def call(context: Context, *args: Value, **kwargs: Value) -> Value:
-        values = [operators.plain(arg) for arg in args]
-        if contains_unknown(values) or any(not isinstance(value, (int, float)) for value in values):
-            return context.unknown(f"numpy.{name}() of something unknown")
-        if name == "linspace":
-            count = int(values[2]) if len(values) > 2 else int(kwargs.get("num", 50))
-            if count > context.budget.limits.iterations:
-                return context.unknown("numpy.linspace() with very many steps")
-            step = (values[1] - values[0]) / max(count - 1, 1)
-            return Array(values[0] + step * index for index in range(count))
-        if all(isinstance(value, int) for value in values):
-            return Array(range(*values)[: context.budget.limits.iterations])
-        start, stop, step = (0, *values, 1) if len(values) == 1 else (*values, 1)[:3]
-        count = math.ceil((stop - start) / step) if step else 0
-        if count > context.budget.limits.iterations:
-            return context.unknown("numpy.arange() with very many steps")
-        return Array(start + step * index for index in range(max(count, 0)))
-
-    return call
-
-
-def _reduction(name: str) -> Native:
-    """`numpy.sum` and its kin: of a list of numbers that of Python, of an array that of tensors."""
-
-    def call(context: Context, values: Value = None, *args: Value, **kwargs: Value) -> Value:
-        if isinstance(values, Tensor):
-            from gradlint.frameworks.numpy import on_arrays
-
-            return on_arrays(context, f"numpy.{name}", values, *args, **kwargs)
-        return context.call(BUILTINS[name], values)
-
-    return Native(f"numpy.{name}", call)
-
-
-def _split_array(context: Context, values: Value = None, parts: Value = None, *args: Value, **kwargs: Value) -> Value:
-    """`numpy.split` of a one-dimensional array: into equal parts, or at positions."""
-    values = operators.plain(values)
-    if not isinstance(values, list) or contains_unknown(parts):
-        return context.unknown("numpy.split() of something unknown")
-    if isinstance(parts, int) and parts > 0:
-        size = -(-len(values) // parts)
-        cuts = list(range(size, len(values), size))
-    elif isinstance(parts, (list, tuple)) and all(isinstance(cut, int) for cut in parts):
-        cuts = list(parts)
-    else:
-        return context.unknown("numpy.split() at positions that are not known")
-    edges = [0, *cuts, len(values)]
-    return [Array(values[start:stop]) for start, stop in itertools.pairwise(edges)]
-
-
 _IDENTITY_DECORATORS = [
     "functools.lru_cache",
     "functools.cache",
@@ -336,20 +222,6 @@ _IDENTITY_DECORATORS = [
     "numba.jit",
     "numba.njit",
 ]
-
-_NUMPY_MATH: dict[str, Callable[..., Any]] = {
-    "sqrt": math.sqrt,
-    "log": math.log,
-    "log2": math.log2,
-    "exp": math.exp,
-    "ceil": math.ceil,
-    "floor": math.floor,
-    "abs": abs,
-    "round": round,
-    "power": pow,
-    "cos": math.cos,
-    "sin": math.sin,
-}
 
 
 def _quiet(context: Context, *args: Value, **kwargs: Value) -> None:
@@ -376,7 +248,7 @@ def _null_context(context: Context, cls: Class, value: Value = None) -> Value:
 
 
 NAMES: dict[str, Value] = {
-    **MATH,
+    **NUMBERS,
     **ENUMS,
     **DATACLASSES,
     **NAMED_TUPLES,
@@ -386,7 +258,6 @@ NAMES: dict[str, Value] = {
     **ARGPARSE,
     **INTROSPECTION,
     **{name: Native(name, _transparent) for name in _IDENTITY_DECORATORS},
-    "math.prod": Native("math.prod", _product),
     "functools.reduce": Native("functools.reduce", _reduce),
     "functools.partial": PARTIAL,
     "functools.partialmethod": PARTIAL,
@@ -470,10 +341,10 @@ NAMES: dict[str, Value] = {
         },
     ),
     "importlib.util.find_spec": Native("importlib.util.find_spec", _find_spec),
-    "os.path.join": _pure("os.path.join", posixpath.join),
-    "os.path.basename": _pure("os.path.basename", posixpath.basename),
-    "os.path.dirname": _pure("os.path.dirname", posixpath.dirname),
-    "os.path.splitext": _pure("os.path.splitext", posixpath.splitext),
+    "os.path.join": pure("os.path.join", posixpath.join),
+    "os.path.basename": pure("os.path.basename", posixpath.basename),
+    "os.path.dirname": pure("os.path.dirname", posixpath.dirname),
+    "os.path.splitext": pure("os.path.splitext", posixpath.splitext),
     "os.sep": "/",
     "os.environ.get": Native("os.environ.get", _environment),
     "os.getenv": Native("os.getenv", _environment),
@@ -485,19 +356,6 @@ NAMES: dict[str, Value] = {
         "types.SimpleNamespace",
         namespace={"__init__": Native("SimpleNamespace", lambda context, self, **kwargs: self.attrs.update(kwargs))},
     ),
-    "numpy.pi": math.pi,
-    "numpy.newaxis": None,
-    "numpy.e": math.e,
-    "numpy.inf": math.inf,
-    "numpy.prod": Native("numpy.prod", _product),
-    "numpy.linspace": Native("numpy.linspace", _sequence_of_floats("linspace")),
-    "numpy.arange": Native("numpy.arange", _sequence_of_floats("arange")),
-    "numpy.split": Native("numpy.split", _split_array),
-    "numpy.array_split": Native("numpy.array_split", _split_array),
-    "numpy.sum": _reduction("sum"),
-    "numpy.max": _reduction("max"),
-    "numpy.min": _reduction("min"),
-    **{f"numpy.{name}": _pure(f"numpy.{name}", function) for name, function in _NUMPY_MATH.items()},
 }
 
 
