@@ -15,7 +15,8 @@ class Demand:
     """What an operation asks of a tensor that it cannot take, whose `shape` tells by its identity which tensor it is.
 
     The tensor would need so many axes (`rank`), or `size` entries along an `axis` (counted from the end, or of a tensor
-    of that rank), where these are not None; or it would have to hold `indices`.
+    of that rank), where these are not None; or it would have to hold `indices`; or have these `sides`, the sizes behind
+    the axes of batch and channels.
     """
 
     shape: Any
@@ -23,6 +24,7 @@ class Demand:
     axis: int = -1
     size: int | None = None
     indices: bool = False
+    sides: tuple[int, ...] | None = None
 
 
 class Raised(Exception):

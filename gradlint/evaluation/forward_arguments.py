@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from gradlint.evaluation.inputs import InputShape
+from gradlint.evaluation.syntax import descendants
 from gradlint.evaluation.values import Function, Tensor, Value
 from gradlint.network import Kind
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _INDEX_NAMES = ("t", "timestep", "timesteps", "time_step")
 _FLAG_NAMES = ("mask", "masks")
+_NO_TENSORS = frozenset({"bool", "Callable", "dict", "Dict", "float", "int", "Mapping", "str"})
+"""The types of annotations that hold no tensor, unless there is one among their arguments."""
 
 
 def forward_arguments(
@@ -56,15 +59,34 @@ def forward_arguments(
 
 def optional_inputs(method: Value) -> tuple[str, ...]:
     """The parameters of a forward pass that are None if they are not given, and that may be tensors."""
-    if not isinstance(method, Function):
-        return ()
-    params: cst.Parameters = _undecorated(method).syntax.params
-    given = [*[*params.posonly_params, *params.params][2:], *params.kwonly_params]
     return tuple(
         param.name.value
-        for param in given
-        if isinstance(param.default, cst.Name) and param.default.value == "None" and not _is_mask(param.name.value)
+        for param in _parameters(method)[1:]
+        if isinstance(param.default, cst.Name)
+        and param.default.value == "None"
+        and not _is_mask(param.name.value)
+        and _may_be_tensor(param)
     )
+
+
+def needs_mask(method: Value) -> bool:
+    """Whether a forward pass has a mask that must be given."""
+    return any(param.default is None and _is_mask(param.name.value) for param in _parameters(method)[1:])
+
+
+def _parameters(method: Value) -> list[cst.Param]:
+    """The parameters of a forward pass that have a name, without `self`."""
+    if not isinstance(method, Function):
+        return []
+    params: cst.Parameters = _undecorated(method).syntax.params
+    return [*[*params.posonly_params, *params.params][1:], *params.kwonly_params]
+
+
+def _may_be_tensor(param: cst.Param) -> bool:
+    if param.annotation is None:
+        return not param.name.value.endswith("kwargs")
+    named = {node.value for node in descendants(param.annotation) if isinstance(node, cst.Name)}
+    return "Tensor" in named or _NO_TENSORS.isdisjoint(named)
 
 
 def _is_mask(name: str) -> bool:

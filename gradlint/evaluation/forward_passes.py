@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gradlint.evaluation.errors import Demand, Raised, ShapeMismatch
-from gradlint.evaluation.forward_arguments import forward_arguments, optional_inputs
+from gradlint.evaluation.forward_arguments import forward_arguments, needs_mask, optional_inputs
 from gradlint.evaluation.frames import Frame
 from gradlint.evaluation.inputs import InputShape, candidates, first_layer
 from gradlint.evaluation.refining import asked_of, refined
@@ -88,7 +88,9 @@ def best_pass(interpreter: Interpreter, instance: Instance, known: Mapping[int |
     search = _Search(interpreter, instance)
     if known is not None and search.attempt(known[0], {key: shape for key, shape in known.items() if key != 0}):
         return search.found
-    if not any(search.attempt(shape) for shape in candidates(instance)) and not search.attempt(InputShape(None)):
+    if any(search.attempt(shape) for shape in candidates(instance)) or search.passed:
+        return search.found
+    if not search.attempt(InputShape(None)):
         first = next(iter(search.found.inputs.values()), None)
         hint = first_layer(first, tuple(t.node for t in search.found.outputs)) if first is not None else None
         if hint is not None:
@@ -107,8 +109,15 @@ class _Search:
         self._tries = [0, 0]
         self._masks = False
         """Whether masks are given; where the source does without them, they only hide what the network computes."""
+        self._passed_ranks: set[int] = set()
+        """The ranks of inputs on which the pass came to its end; other sizes change little then."""
         self._passed = 0
         self._failures: Counter[str] = Counter()
+
+    @property
+    def passed(self) -> bool:
+        """Whether a pass on an input of known shape came to its end."""
+        return bool(self._passed_ranks)
 
     @property
     def found(self) -> Pass:
@@ -122,17 +131,24 @@ class _Search:
         first = refinements == _MOST_REFINEMENTS
         if key in self._tried or self._tries[first] >= (_MOST_TRIES if first else _MOST_REFINED):
             return False
+        if first and main.shape is not None and len(main.shape) in self._passed_ranks:
+            return False
         self._tried.add(key)
         self._tries[first] += 1
         run = forward(self.interpreter, self.instance, main, others, self._masks)
         if self._best is None or run.quality > self._best.quality:
             self._best = run
         for changed in self._alternatives(run, main, others) if refinements else ():
+            passed = self._passed
             if self.attempt(*changed, refinements - 1):
                 return True
+            if run.asked is not None and self._passed > passed:
+                break
         if run.error is not None:
             return run.asked is None and first and self._hopeless(run.error, run.steps)
         self._passed += 1
+        if main.shape is not None:
+            self._passed_ranks.add(len(main.shape))
         # A pass that runs to its end shows that the shape fits; what is not known then does not depend on it.
         return self._passed > 1 or not run.outputs or run.outputs[0].shape is not None
 
@@ -144,10 +160,11 @@ class _Search:
             for shape in refined(main if is_main else others.get(name, main), demand, name, is_main):
                 yield (shape, others) if is_main else (main, {**others, name: shape})
         elif run.lacks_input and (main.shape is not None or run.error is not None):
-            if not self._masks:
+            method = forward_method(self.instance)
+            if not self._masks and needs_mask(method):
                 self._masks = True
                 yield main, others
-            for name in optional_inputs(forward_method(self.instance))[:_MOST_OPTIONAL]:
+            for name in optional_inputs(method)[:_MOST_OPTIONAL]:
                 if name not in others:
                     yield main, {**others, name: main}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -16,6 +17,8 @@ _SIDE = 8
 """Assumed height and width of a map of features."""
 _OF_TOKENS = 2
 """Axes of a batch of sequences of indices."""
+_ROWS = 2
+"""Axes of a batch of vectors."""
 _TOKENS = 196
 """Assumed number of patches of an image, a square."""
 
@@ -34,16 +37,48 @@ def asked_of(demand: Demand, inputs: Mapping[str, Tensor], nodes: Sequence[Node]
     `nodes` are those of the pass, in order.
     """
     node = next((node for node in reversed(nodes) if node.shape is demand.shape), None)
+    if node is not None and demand.size is not None and demand.rank == _ROWS and len(node.shape or ()) > _ROWS:
+        return _sides_asked(node, demand.size, inputs)
     while node is not None and node.kind is not Kind.INPUT and node.inputs:
         if node.kind is Kind.EMBEDDING and demand.size is None and demand.rank is not None:
             demand = replace(demand, rank=demand.rank - 1)
             node = node.inputs[0]
+        elif _is_flattened(node) and demand.size is not None:
+            return _sides_asked(node.inputs[0], demand.size, inputs)
         elif node.kind in (_SAME_RANK if demand.size is None else _SAME_ENTRIES):
             node = next((source for source in node.inputs if _is_alike(source, node, demand)), None)
         else:
             return None
     name = next((name for name, tensor in inputs.items() if tensor.node is node), None)
     return None if name is None else (name, demand)
+
+
+def _is_flattened(node: Node) -> bool:
+    """Whether the channels and the map of a convolution were merged into one axis."""
+    if node.kind is not Kind.RESHAPE or node.shape is None or len(node.shape) != _ROWS:
+        return False
+    shape = node.inputs[0].shape
+    return shape is not None and len(shape) > 2 and node.shape == (shape[0], math.prod(shape[1:]))
+
+
+def _sides_asked(map_: Node, size: int, inputs: Mapping[str, Tensor]) -> tuple[str, Demand] | None:
+    """The sides that the main input would need for a map of its convolutions to have `size` entries in all.
+
+    A map that is `n` smaller belongs to an image that is `n` times the stride smaller, with padding or without.
+    """
+    name, tensor = next(iter(inputs.items()))
+    shape, known = map_.shape, tensor.shape
+    if shape is None or known is None or len(shape) != len(known) or size % shape[1]:
+        return None
+    sides, area = shape[2:], size // shape[1]
+    wanted = round(area ** (1 / len(sides)))
+    if len(set(sides)) > 1 or wanted ** len(sides) != area:
+        return None
+    strides = [max(round(whole / side), 1) for whole, side in zip(known[2:], sides, strict=True)]
+    changed = tuple(
+        whole + (wanted - side) * stride for whole, side, stride in zip(known[2:], sides, strides, strict=True)
+    )
+    return (name, Demand(known, sides=changed)) if min(changed) > 0 else None
 
 
 def _is_alike(source: Node, node: Node, demand: Demand) -> bool:
@@ -56,6 +91,9 @@ def refined(shape: InputShape, demand: Demand, name: str, main: bool) -> Iterato
     """Shapes to try in place of `shape`, of the input `name`, which an operation refused; likelier ones first."""
     known = shape.shape
     if not known:
+        return
+    if demand.sides is not None:
+        yield replace(shape, shape=(*known[:2], *demand.sides))
         return
     if demand.indices:
         length = known[1] if len(known) == _OF_TOKENS else STEPS

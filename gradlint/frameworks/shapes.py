@@ -97,15 +97,20 @@ def viewed(shape: Shape | None, new: Sequence[Any]) -> Shape | None:
     if not open_axes:
         result = tuple(new)
         if shape is not None and math.prod(shape) != math.prod(result):
-            raise ShapeMismatch(f"a tensor of shape {shape} cannot be viewed as {result}")
+            raise ShapeMismatch(f"a tensor of shape {shape} cannot be viewed as {result}", _rows_of(shape, result))
         return result
     if shape is None or len(open_axes) > 1:
         return None
     known = math.prod(size for axis, size in enumerate(new) if axis != open_axes[0])
     total = math.prod(shape)
     if known == 0 or total % known:
-        raise ShapeMismatch(f"a tensor of shape {shape} cannot be viewed as {tuple(new)}")
+        raise ShapeMismatch(f"a tensor of shape {shape} cannot be viewed as {tuple(new)}", _rows_of(shape, new))
     return tuple(total // known if axis == open_axes[0] else size for axis, size in enumerate(new))
+
+
+def _rows_of(shape: Shape, new: Sequence[Any]) -> Demand | None:
+    """What a view as rows of known length asks for."""
+    return Demand(shape, 2, -1, new[1]) if len(new) == 2 and is_size(new[1]) and new[1] > 0 else None
 
 
 def flattened(shape: Shape | None, start: int, end: int) -> Shape | None:

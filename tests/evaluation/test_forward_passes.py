@@ -101,6 +101,46 @@ def test_an_input_gets_the_axes_that_are_asked_for(name: str, evaluate_text: Cal
     assert [shape and len(shape) for shape in shapes(network)] == ranks
 
 
+SIDES = {
+    "a view of rows": (
+        "conv = nn.Conv2d(1, 6, 5)\npool = nn.MaxPool2d(2)\nlater = nn.Conv2d(6, 16, 5)\nhead = nn.Linear(400, 10)",
+        "x = self.pool(self.later(self.pool(self.conv(x))))\nreturn self.head(x.view(-1, 400))",
+        (4, 1, 32, 32),
+    ),
+    "a size that is not usual": (
+        "conv = nn.Conv2d(1, 6, 5, stride=2)\npool = nn.MaxPool2d(2)\nhead = nn.Linear(6 * 26 * 26, 10)",
+        "return self.head(torch.flatten(self.pool(self.conv(x)).relu(), 1))",
+        (4, 1, 108, 108),
+    ),
+    "a signal": (
+        "conv = nn.Conv1d(2, 6, 5, stride=2)\nlater = nn.Conv1d(6, 16, 5)\nhead = nn.Linear(16 * 96, 10)",
+        "x = self.later(self.conv(x).relu())\nreturn self.head(x.view(x.size(0), -1))",
+        (4, 2, 204),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(SIDES))
+def test_an_image_gets_the_sides_that_the_layer_behind_its_map_asks_for(
+    name: str, evaluate_text: Callable[..., Evaluation]
+) -> None:
+    layers, body, shape = SIDES[name]
+    (network,) = evaluate_text(model(layers, "x", body)).networks
+    assert network.complete
+    assert shapes(network) == [shape]
+
+
+def test_what_holds_no_tensor_is_not_given_as_one(evaluate_text: Callable[..., Evaluation]) -> None:
+    text = model(
+        "a = nn.Linear(8, 4)\nb = nn.Linear(8, 4)",
+        "x, options: dict[str, int] | None = None, context: torch.Tensor | None = None",
+        "return self.a(x) + self.b(context)",
+    )
+    (network,) = evaluate_text(text).networks
+    assert network.complete
+    assert len(network.inputs) == 2
+
+
 DICTIONARY = model(
     "cnn = nn.Conv2d(3, 8, 3)\nembed = nn.Embedding(1000, 16)\nmeta = nn.Linear(5, 8)\nhead = nn.Linear(32, 2)",
     "batch",
