@@ -61,7 +61,7 @@ def optional_inputs(method: Value) -> tuple[str, ...]:
     """The parameters of a forward pass that are None if they are not given, and that may be tensors."""
     return tuple(
         param.name.value
-        for param in _parameters(method)[1:]
+        for param in _beside_the_main_one(method)
         if isinstance(param.default, cst.Name)
         and param.default.value == "None"
         and not _is_mask(param.name.value)
@@ -71,15 +71,15 @@ def optional_inputs(method: Value) -> tuple[str, ...]:
 
 def needs_mask(method: Value) -> bool:
     """Whether a forward pass has a mask that must be given."""
-    return any(param.default is None and _is_mask(param.name.value) for param in _parameters(method)[1:])
+    return any(param.default is None and _is_mask(param.name.value) for param in _beside_the_main_one(method))
 
 
-def _parameters(method: Value) -> list[cst.Param]:
-    """The parameters of a forward pass that have a name, without `self`."""
+def _beside_the_main_one(method: Value) -> list[cst.Param]:
+    """The parameters of a forward pass without `self` and its main input."""
     if not isinstance(method, Function):
         return []
     params: cst.Parameters = _undecorated(method).syntax.params
-    return [*[*params.posonly_params, *params.params][1:], *params.kwonly_params]
+    return [*[*params.posonly_params, *params.params][2:], *params.kwonly_params]
 
 
 def _may_be_tensor(param: cst.Param) -> bool:

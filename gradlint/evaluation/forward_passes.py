@@ -110,7 +110,7 @@ class _Search:
         self._masks = False
         """Whether masks are given; where the source does without them, they only hide what the network computes."""
         self._passed_ranks: set[int] = set()
-        """The ranks of inputs on which the pass came to its end; other sizes change little then."""
+        """The ranks of main inputs of known shape on which a pass came to its end."""
         self._passed = 0
         self._failures: Counter[str] = Counter()
 
@@ -132,7 +132,7 @@ class _Search:
         if key in self._tried or self._tries[first] >= (_MOST_TRIES if first else _MOST_REFINED):
             return False
         if first and main.shape is not None and len(main.shape) in self._passed_ranks:
-            return False
+            return False  # other sizes go the same way
         self._tried.add(key)
         self._tries[first] += 1
         run = forward(self.interpreter, self.instance, main, others, self._masks)
@@ -143,7 +143,7 @@ class _Search:
             if self.attempt(*changed, refinements - 1):
                 return True
             if run.asked is not None and self._passed > passed:
-                break
+                break  # what was asked for is given; what stays unknown then is so for other reasons
         if run.error is not None:
             return run.asked is None and first and self._hopeless(run.error, run.steps)
         self._passed += 1

@@ -1,7 +1,7 @@
 """What goes into a network: shapes to try, guessed from its first layers, for the symbolic forward pass.
 
-Source rarely says how large an image or how long a sequence is. The sizes here are tried in order; a shape that
-does not fit (`ShapeMismatch`) leads to the next.
+Source rarely says how large an image or how long a sequence is. The sizes here are tried in order; where one
+does not fit (`ShapeMismatch`), what the operation asked for comes first (`refining`), then the next.
 """
 
 from __future__ import annotations

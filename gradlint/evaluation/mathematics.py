@@ -63,13 +63,13 @@ def _bounded_factorial(name: str) -> Callable[..., Any]:
     return call
 
 
-MATH: dict[str, Value] = {
+_MATH: dict[str, Value] = {
     f"math.{name}": pure(f"math.{name}", getattr(math, name)) if callable(getattr(math, name)) else getattr(math, name)
     for name in dir(math)
     if not name.startswith("_") and name not in _SMALL_MATH
 }
 for _name in ("factorial", "comb", "perm"):
-    MATH[f"math.{_name}"] = pure(f"math.{_name}", _bounded_factorial(_name))
+    _MATH[f"math.{_name}"] = pure(f"math.{_name}", _bounded_factorial(_name))
 
 
 def _product(context: Context, iterable: Value, *args: Value, start: Value = 1, **kwargs: Value) -> Value:
@@ -145,7 +145,7 @@ _NUMPY_MATH: dict[str, Callable[..., Any]] = {
 }
 
 NUMBERS: dict[str, Value] = {
-    **MATH,
+    **_MATH,
     "math.prod": Native("math.prod", _product),
     "numpy.pi": math.pi,
     "numpy.newaxis": None,

@@ -134,7 +134,7 @@ def test_what_holds_no_tensor_is_not_given_as_one(evaluate_text: Callable[..., E
     text = model(
         "a = nn.Linear(8, 4)\nb = nn.Linear(8, 4)",
         "x, options: dict[str, int] | None = None, context: torch.Tensor | None = None",
-        "return self.a(x) + self.b(context)",
+        "if options is not None:\n    x = x * options.get('scale', 1)\nreturn self.a(x) + self.b(context)",
     )
     (network,) = evaluate_text(text).networks
     assert network.complete
